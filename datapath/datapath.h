@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What control may ask of the datapath. All functions run on the control thread.
+ */
+#ifndef DATAPATH_DATAPATH_H
+#define DATAPATH_DATAPATH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "fdb.h"
+#include "snapshot.h"
+
+enum datapath_poll_mode { DATAPATH_ADAPTIVE, DATAPATH_BUSY }; /* sleep when idle, or never */
+
+struct datapath_options {
+	uint16_t n_workers;	/* 1..PORT_WORKERS_MAX */
+	const char *cpus;	/* list such as "2,4-5", one per worker; NULL: not pinned */
+	bool hugepages;		/* false: --no-huge */
+	uint32_t fdb_capacity;
+	enum datapath_poll_mode poll_mode;
+	uint32_t idle_us;	/* a worker sleeps after so long without a frame */
+	/* Called on the control thread from datapath_poll() for each learned or moved station, and when a port's
+	 * peer came or went. May be NULL. */
+	void (*on_port_change)(struct port *port, void *arg);
+	void *arg;
+};
+
+/**
+ * datapath_start() - Bring up EAL and the worker threads, with an empty snapshot
+ *
+ * Return: 0, or -errno with @err saying what to change (hugepages, CPUs, rights). Once per process.
+ */
+int datapath_start(const struct datapath_options *options, struct err *err);
+
+/** datapath_stop() - Stop the workers and free the last snapshot; its ports must be closed by the caller afterwards */
+void datapath_stop(void);
+
+/**
+ * datapath_publish() - Make @next the configuration of all workers
+ *
+ * Takes ownership; returns after the grace period, when the previous snapshot has been freed and ports that only it named may
+ * be closed. Waits for workers to finish their current burst, microseconds as a rule.
+ */
+void datapath_publish(struct snapshot *next);
+
+/** datapath_current() - The published snapshot, valid until the next datapath_publish() */
+const struct snapshot *datapath_current(void);
+
+struct fdb *datapath_fdb(void);
+
+/** datapath_event_fd() - Readable when datapath_poll() has work: stations to learn, ports that changed */
+int datapath_event_fd(void);
+
+/** datapath_poll() - Drain the learn ring into the FDB, deliver port changes; call when the fd is readable */
+void datapath_poll(void);
+
+struct datapath_worker_stats {
+	uint64_t polls, idle_polls, bursts, frames, sleeps;
+	uint64_t cpu_ns; /* thread CPU time */
+	uint64_t learn_ring_full;
+	bool asleep;
+};
+void datapath_worker_stats(uint16_t worker, struct datapath_worker_stats *stats);
+uint16_t datapath_n_workers(void);
+/** datapath_hugepages() - Whether DPDK's memory is in hugepages */
+bool datapath_hugepages(void);
+
+#endif

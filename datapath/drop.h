@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Every frame that does not leave is counted under exactly one of these, on the port where the cause is:
+ * the ingress port for what is refused on the way in, the egress port for what cannot be delivered.
+ *
+ * X(symbol, name, sentence): the name is stable (RPC, metrics); the sentence tells the user what to change.
+ */
+#ifndef DATAPATH_DROP_H
+#define DATAPATH_DROP_H
+
+/* clang-format off */
+#define DROP_REASONS(X) \
+	X(DROP_RUNT, "runt", \
+	  "shorter than an Ethernet header (14 bytes); the sender's driver or generator is broken") \
+	X(DROP_OVERSIZE, "oversize", \
+	  "larger than the port's MTU; raise the MTU of the port or lower it in the sender") \
+	X(DROP_BAD_OFFLOAD, "bad-offload", \
+	  "the sender asked for a checksum or segmentation that its headers contradict; check its virtio driver") \
+	X(DROP_SOURCE_MULTICAST, "source-multicast", \
+	  "the source address is a multicast or zero address; no station may send from it") \
+	X(DROP_PORT_DOWN, "port-down", \
+	  "the port is administratively down or its link is down; bring it up with `netloom link set`") \
+	X(DROP_PORT_UNATTACHED, "port-unattached", \
+	  "the port belongs to no switch and to no wire; attach it") \
+	X(DROP_VLAN_TAGGED, "vlan-tagged", \
+	  "a tagged frame came in on an access port; make the port a trunk or send untagged") \
+	X(DROP_VLAN_UNTAGGED, "vlan-untagged", \
+	  "an untagged frame came in on a trunk without a native VLAN; set `native:` or send tagged") \
+	X(DROP_VLAN_NOT_MEMBER, "vlan-not-member", \
+	  "the port does not carry the frame's VLAN; add the VLAN to the port's trunk list") \
+	X(DROP_VLAN_RESERVED, "vlan-reserved", \
+	  "the frame's VLAN id is 4095, which IEEE 802.1Q reserves") \
+	X(DROP_RESERVED_MULTICAST, "reserved-multicast", \
+	  "a 01:80:C2:00:00:0X frame, which this switch is configured to drop; set `reserved:` to forward it, or use a wire") \
+	X(DROP_SAME_PORT, "same-port", \
+	  "the destination is behind the port the frame came from; nothing to do") \
+	X(DROP_NO_MEMBER, "no-member", \
+	  "no other port carries the frame's VLAN; attach a second port to it") \
+	X(DROP_STICKY_MOVE, "sticky-move", \
+	  "the source address is sticky or static on another port; remove that entry if the move is meant") \
+	X(DROP_LOOP, "loop", \
+	  "the frame crossed more switches than the hop limit; the patch links form a loop") \
+	X(DROP_NO_ROOM, "no-room", \
+	  "the receiver's ring is full; it reads too slowly") \
+	X(DROP_NOT_CONNECTED, "not-connected", \
+	  "nobody is attached to the port (no VM connected, or its driver has not started)") \
+	X(DROP_TOO_BIG_FOR_RECEIVER, "too-big-for-receiver", \
+	  "the receiver offered no buffer large enough; enable mergeable buffers or offloads in the guest") \
+	X(DROP_NO_MEMORY, "no-memory", \
+	  "the switch ran out of frame buffers for a burst; add workers or memory") \
+	X(DROP_BAD_DESCRIPTOR, "bad-descriptor", \
+	  "the guest's ring has a descriptor that loops, is empty or points outside its memory; its driver is broken") \
+	X(DROP_WRITE_FAILED, "write-failed", \
+	  "the kernel or file behind the port refused the frame; see the log of netloomd")
+/* clang-format on */
+
+#define DROP_AS_ENUM(symbol, name, sentence) symbol,
+enum drop_reason {
+	DROP_NONE, /* not dropped */
+	DROP_REASONS(DROP_AS_ENUM) DROP_N
+};
+#undef DROP_AS_ENUM
+
+/**
+ * drop_name() - Stable name of a reason, as in `netloom show drops`
+ * @reason: anything; out of range gives "none"
+ */
+const char *drop_name(enum drop_reason reason);
+
+/** drop_sentence() - What the user should change, one sentence without a final stop */
+const char *drop_sentence(enum drop_reason reason);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * All that the workers know of the configuration: immutable, replaced as a whole.
+ *
+ * Control builds the next snapshot beside the running one, publishes it with one pointer store and frees the old one after every
+ * worker has passed a quiescent state (rte_rcu_qsbr). Workers only ever see `const struct snapshot *`.
+ * Port and switch indices are stable from snapshot to snapshot as long as the object lives.
+ */
+#ifndef DATAPATH_SNAPSHOT_H
+#define DATAPATH_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fdb.h"
+#include "port.h"
+#include "vlan.h"
+
+#define SNAPSHOT_PORTS_MAX    8192
+#define SNAPSHOT_SWITCHES_MAX 4095
+#define SNAPSHOT_NONE	      UINT16_MAX
+
+enum port_role {
+	PORT_UNUSED,   /* a hole in the index */
+	PORT_DETACHED, /* exists, belongs to nothing */
+	PORT_SWITCHED, /* a member of a switch */
+	PORT_WIRE      /* everything goes to `peer`, untouched */
+};
+
+struct port_config {
+	struct port *port;	/* NULL for PORT_UNUSED and for patch ends, which have no I/O */
+	struct port_drops *patch_drops; /* [PORT_WORKERS_MAX], patch ends only: their counters, see patch_stats */
+	struct port_queue_stats *patch_stats; /* [2 * PORT_WORKERS_MAX], patch ends only: rx then tx per worker */
+	uint8_t role;	    /* enum port_role */
+	bool is_patch;	    /* one end of a link between two switches: output means a second pass at `peer` */
+	bool admin_up;
+	uint16_t sw;	    /* switch index, SNAPSHOT_NONE unless PORT_SWITCHED */
+	uint16_t peer;	    /* other end of a wire or patch, else SNAPSHOT_NONE */
+	uint16_t mtu;	    /* L3 bytes; a frame may have 14 + tags more */
+	uint32_t fdb_limit; /* entries it may learn, 0: no limit */
+	bool sticky;	    /* what it learns is sticky */
+	struct vlan_port vlan;
+};
+
+enum reserved_action { RESERVED_DROP, RESERVED_FORWARD, RESERVED_PEER };
+
+struct switch_config {
+	bool used;
+	uint8_t reserved[16]; /* enum reserved_action for 01:80:C2:00:00:0X */
+	uint16_t peer_port;   /* where RESERVED_PEER frames go, or SNAPSHOT_NONE */
+	bool learning;
+	uint32_t ageing_s; /* 0: never */
+	uint32_t n_ports;
+	const uint16_t *ports; /* members, for floods; owned by the snapshot */
+};
+
+struct poll_entry {
+	uint16_t port;
+	uint16_t queue;
+};
+
+struct poll_list {
+	uint32_t n;
+	const struct poll_entry *entries; /* owned by the snapshot */
+};
+
+struct snapshot {
+	uint64_t generation;
+	struct fdb *fdb; /* borrowed, outlives all snapshots */
+	uint16_t n_ports;
+	uint16_t n_switches;
+	struct port_config *ports;
+	struct switch_config *switches;
+	uint16_t n_workers;
+	struct poll_list polls[PORT_WORKERS_MAX];
+};
+
+/**
+ * snapshot_new() - Allocate an empty snapshot for control to fill in
+ * Return: NULL when memory does not suffice.
+ */
+struct snapshot *snapshot_new(struct fdb *fdb, uint16_t n_ports, uint16_t n_switches, uint16_t n_workers);
+
+/**
+ * snapshot_finish() - Derive what control did not fill in: switches' member lists, workers' poll lists
+ *
+ * Queues are dealt to workers round robin. Call once, after ports[] and switches[] are complete.
+ * Return: 0 or -ENOMEM.
+ */
+int snapshot_finish(struct snapshot *snapshot);
+
+void snapshot_free(struct snapshot *snapshot);
+
+#endif
