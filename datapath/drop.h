@@ -51,7 +51,43 @@
 	X(DROP_BAD_DESCRIPTOR, "bad-descriptor", \
 	  "the guest's ring has a descriptor that loops, is empty or points outside its memory; its driver is broken") \
 	X(DROP_WRITE_FAILED, "write-failed", \
-	  "the kernel or file behind the port refused the frame; see the log of netloomd")
+	  "the kernel or file behind the port refused the frame; see the log of netloomd") \
+	X(DROP_VXLAN_BAD_LENGTH, "vxlan-bad-length", \
+	  "an overlay packet's IP or UDP length contradicts its size; the sending VTEP or the path is broken") \
+	X(DROP_VXLAN_BAD_CHECKSUM, "vxlan-bad-checksum", \
+	  "an overlay packet's IP or UDP checksum is wrong; on veth, turn off tx checksum offload at the sender") \
+	X(DROP_VXLAN_FRAGMENT, "vxlan-fragment", \
+	  "an overlay packet arrived in fragments; raise the underlay's MTU or lower the inner one at the sender") \
+	X(DROP_VXLAN_NO_VNI, "vxlan-no-vni", \
+	  "an overlay packet without the I flag (RFC 7348); the sender is not a VXLAN endpoint") \
+	X(DROP_VXLAN_UNKNOWN_VNI, "vxlan-unknown-vni", \
+	  "an overlay packet for a VNI this host does not have; add it with `netloom vni add` or fix the sender") \
+	X(DROP_VXLAN_UNKNOWN_VTEP, "vxlan-unknown-vtep", \
+	  "an overlay packet from an address that is not a configured peer; add it with `netloom vtep add` if it is one") \
+	X(DROP_VXLAN_VTEP_NOT_IN_VNI, "vxlan-vtep-not-in-vni", \
+	  "an overlay packet from a known peer for a VNI it has no part in; add the peer to the VNI or fix the sender") \
+	X(DROP_VXLAN_OWN_ADDRESS, "vxlan-own-address", \
+	  "an overlay packet with our own VTEP address as its source; two hosts share the address, or the underlay loops") \
+	X(DROP_VXLAN_INNER_RUNT, "vxlan-inner-runt", \
+	  "the frame inside an overlay packet is shorter than an Ethernet header; the sending VTEP is broken") \
+	X(DROP_VXLAN_INNER_TAGGED, "vxlan-inner-tagged", \
+	  "a VLAN tag inside an overlay packet of a VNI that keeps none; configure the VNI to keep inner tags") \
+	X(DROP_VXLAN_ECN, "vxlan-ecn", \
+	  "congestion was marked on an overlay packet whose inner frame cannot carry the mark (RFC 6040); not an error") \
+	X(DROP_VXLAN_TOO_BIG, "vxlan-too-big", \
+	  "the frame does not fit the underlay's MTU; the guest was told, lower its MTU or raise the underlay's") \
+	X(DROP_VXLAN_NO_ROUTE, "vxlan-no-route", \
+	  "the kernel has no route to the remote VTEP; check `ip route get` for its address") \
+	X(DROP_VXLAN_NO_NEIGHBOUR, "vxlan-no-neighbour", \
+	  "the next hop towards the remote VTEP does not answer ARP or ND yet; check the underlay") \
+	X(DROP_VXLAN_BUM_LIMIT, "vxlan-bum-limit", \
+	  "broadcast, unknown or multicast above the VNI's limit; raise the limit if this traffic is meant") \
+	X(DROP_VXLAN_BUM_OFF, "vxlan-bum-off", \
+	  "broadcast, unknown or multicast in a VNI that floods none; turn flooding on or announce the station") \
+	X(DROP_VXLAN_SPLIT_HORIZON, "vxlan-split-horizon", \
+	  "a frame from one remote VTEP for another; they must reach each other directly") \
+	X(DROP_VXLAN_SUPPRESSED, "vxlan-suppressed", \
+	  "an ARP or ND request that was answered locally instead of being flooded; not an error")
 /* clang-format on */
 
 #define DROP_AS_ENUM(symbol, name, sentence) symbol,

@@ -37,6 +37,7 @@ struct port_spec {
 	char path[PORT_PATH_MAX];    /* vhost-user: the socket; pcap: file to receive from, "" for none */
 	char tx_path[PORT_PATH_MAX]; /* pcap: file to send to, "" for none */
 	bool server;		     /* vhost-user: we listen */
+	char ifname[16];	     /* tap: name of the kernel interface, "" when the kernel may choose */
 };
 
 /* Plain u64 written by one thread at a time, read by control with relaxed loads. */
