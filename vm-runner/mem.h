@@ -42,4 +42,10 @@ void mem_close(struct guest_mem *mem);
  */
 void *mem_at(const struct guest_mem *mem, uint64_t gpa, uint64_t bytes);
 
+/**
+ * mem_put() - Copy into the guest
+ * Return: 0, or -EFAULT when the range is not memory: nothing is copied then.
+ */
+int mem_put(const struct guest_mem *mem, uint64_t gpa, const void *data, uint64_t bytes);
+
 #endif

@@ -17,10 +17,12 @@
 
 #include "base/err.h"
 
-#define PCI_CFG_BYTES	 4096
-#define PCI_SLOTS	 64 /* functions we can place: slot 0 is the host bridge; two functions share no slot below 32, see pci_bus_add() */
-#define PCI_MSIX_MAX	 64
-#define PCI_MSIX_NONE	 0xffff
+#define PCI_CFG_BYTES                                                                              \
+	256 /* we have no extended capabilities: the rest of a function's ECAM page reads 0 */
+#define PCI_SLOTS                                                                                  \
+	32 /* slot 0 is the host bridge; functions beyond 31 share slots, see pci_bus_add() */
+#define PCI_MSIX_MAX  64
+#define PCI_MSIX_NONE 0xffff
 
 struct vm;
 struct pci_bus;
@@ -36,15 +38,18 @@ struct pci_dev_ops {
 	void (*cfg_written)(struct pci_dev *dev, uint16_t offset, unsigned int bytes);
 	/* Before a config read of a device specific capability: refresh data registers. May be NULL. */
 	void (*cfg_reading)(struct pci_dev *dev, uint16_t offset, unsigned int bytes);
+	/* The VM ends: let go of peers and flush. The vCPUs have stopped. May be NULL. */
 	void (*reset)(struct pci_dev *dev);
+	/* The bus is freed; the last call. NULL when the device is not on the heap. */
+	void (*free)(struct pci_dev *dev);
 };
 
 struct pci_msix_vector {
 	uint32_t addr_lo, addr_hi, data, control; /* the table entry, as the guest wrote it */
-	bool pending;
-	int irqfd;    /* eventfd bound with KVM_IRQFD, -1 until pci_msix_irqfd() */
+	bool pending; /* notified while masked; with an irqfd the eventfd itself remembers */
+	bool bound;   /* irqfd is served by KVM now: unmasked, and its route equals the entry */
+	int irqfd;    /* eventfd, -1 until pci_msix_irqfd() */
 	uint32_t gsi; /* route owned by this vector, valid when irqfd >= 0 */
-	bool routed;  /* the kernel's route equals the entry */
 };
 
 struct pci_dev {
@@ -54,12 +59,12 @@ struct pci_dev {
 	uint16_t next_cap; /* where pci_add_cap() puts the next capability */
 	uint8_t cfg[PCI_CFG_BYTES];
 	uint8_t wmask[PCI_CFG_BYTES]; /* bits the guest may change */
-	uint64_t bar_bytes;	      /* power of two */
+	uint64_t bar_bytes;	      /* power of two, 0: no BAR */
 	uint64_t bar_gpa;	      /* 0 while not decoded */
 	uint16_t n_vectors;
-	uint32_t msix_table_off, msix_pba_off; /* in BAR0 */
-	uint16_t msix_cap;
-	struct pci_msix_vector vectors[PCI_MSIX_MAX];
+	uint32_t msix_table_off, msix_pba_off;	      /* in BAR0 */
+	uint16_t msix_cap;			      /* offset in cfg, 0 without */
+	struct pci_msix_vector vectors[PCI_MSIX_MAX]; /* under the bus's MSI-X lock */
 };
 
 struct pci_ids {
