@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One link of a lab file: two endpoints "NODE:IF" and what the cable carries. One thread. */
+#ifndef TOPO_LINK_H
+#define TOPO_LINK_H
+
+#include "topo/topo.h"
+#include "topo/tree.h"
+
+/**
+ * link_read() - Fill a link from the file
+ * @arena: owns what the link points to
+ * @value: one item of `links`
+ * @link:  out; ends[].node_index is not set yet
+ * @diags: findings
+ *
+ * Return: true when both endpoints could be read.
+ */
+bool link_read(struct arena *arena, const struct tree_node *value, struct topo_link *link,
+	       struct diag_list *diags);
+
+#endif
