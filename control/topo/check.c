@@ -299,21 +299,26 @@ static void vm_check(const struct topo *topo, const struct topo_node *node, stru
 static void wait_for_check(struct topo *topo, struct diag_list *diags)
 {
 	bool *started = arena_alloc(&topo->arena, topo->n_nodes * sizeof(*started));
+	size_t **waits = arena_alloc(&topo->arena, topo->n_nodes * sizeof(*waits));
 	bool moved = true;
 
+	for (size_t i = 0; i < topo->n_nodes; i++) {
+		const struct topo_strings *names = &topo->nodes[i].wait_for;
+
+		waits[i] = arena_alloc(&topo->arena, names->n * sizeof(*waits[i]));
+		for (size_t k = 0; k < names->n; k++) {
+			const struct topo_node *other = topo_node_find(topo, names->items[k]);
+
+			waits[i][k] = other != NULL ? (size_t)(other - topo->nodes) : SIZE_MAX;
+		}
+	}
 	while (moved) {
 		moved = false;
 		for (size_t i = 0; i < topo->n_nodes; i++) {
-			const struct topo_node *node = &topo->nodes[i];
 			bool ready = !started[i];
 
-			for (size_t k = 0; k < node->wait_for.n && ready; k++) {
-				const struct topo_node *other =
-					topo_node_find(topo, node->wait_for.items[k]);
-
-				ready = other == NULL || other->kind != TOPO_VM ||
-					started[other - topo->nodes];
-			}
+			for (size_t k = 0; k < topo->nodes[i].wait_for.n && ready; k++)
+				ready = waits[i][k] == SIZE_MAX || started[waits[i][k]];
 			if (ready) {
 				started[i] = true;
 				moved = true;

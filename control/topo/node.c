@@ -133,10 +133,12 @@ static void addresses_read(const struct value_reader *r, const char *key, int fa
 					   r->who, ADDRESSES_MAX);
 				return;
 			}
-			node->addresses =
-				arena_grow(r->arena, node->addresses,
-					   node->n_addresses * sizeof(*node->addresses),
-					   (node->n_addresses + 1) * sizeof(*node->addresses));
+			/* Full at each power of two: doubles. */
+			if ((node->n_addresses & (node->n_addresses - 1)) == 0)
+				node->addresses = arena_grow(
+					r->arena, node->addresses,
+					node->n_addresses * sizeof(*node->addresses),
+					(node->n_addresses * 2 + 1) * sizeof(*node->addresses));
 			node->addresses[node->n_addresses++] = address;
 		}
 	}
