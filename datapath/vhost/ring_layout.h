@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What differs between split and packed rings, as seen by ring_rx.c and ring_tx.c. Private to datapath/vhost.
+ *
+ * The bodies of rx and tx are written once, as inline functions over a constant table, and instantiated per layout: the
+ * compiler resolves the calls, a burst pays one indirect call.
+ */
+#ifndef DATAPATH_VHOST_RING_LAYOUT_H
+#define DATAPATH_VHOST_RING_LAYOUT_H
+
+#include "vhost/ring.h"
+
+#define RING_INLINE static inline __attribute__((always_inline))
+
+enum ring_take {
+	RING_EMPTY,
+	RING_TAKEN,
+	RING_UNUSABLE, /* taken, but must be given back without being used */
+	RING_BROKEN    /* ring->broken was set; nothing taken */
+};
+
+struct ring_position {
+	uint16_t next_avail;
+	bool avail_wrap;
+};
+
+struct ring_layout {
+	/*
+	 * The next chains that consist of one plain buffer, at most @max, without taking them. 0 does not mean that the ring is
+	 * empty: the next chain may be of another kind, or bad.
+	 */
+	uint16_t (*peek)(struct ring *ring, uint16_t max, bool writable, struct ring_buf *bufs);
+	/* Take @n chains that were peeked at. */
+	void (*skip)(struct ring *ring, uint16_t n);
+	/* Take the next chain, of any kind: up to @room buffers, their number, and what to give back. */
+	enum ring_take (*take)(struct ring *ring, bool writable, struct ring_buf *bufs,
+			       uint16_t room, uint16_t *n_bufs, struct ring_done *done);
+	/* Give @n chains back. */
+	void (*give)(struct ring *ring, const struct ring_done *done, uint16_t n, bool writable);
+	/* After give: does the peer want a signal? */
+	bool (*wants_signal)(struct ring *ring);
+	/* See ring_arm(). */
+	bool (*arm)(struct ring *ring, bool armed);
+
+	uint16_t (*rx)(struct ring *ring, struct frame *frames, uint16_t max, uint64_t *drops);
+	bool (*tx)(struct ring *ring, struct frame_out *out, uint16_t n);
+};
+
+extern const struct ring_layout ring_split_layout, ring_packed_layout;
+
+RING_INLINE struct ring_position ring_position(const struct ring *ring)
+{
+	return (struct ring_position){ring->next_avail, ring->avail_wrap};
+}
+
+RING_INLINE void ring_rewind(struct ring *ring, struct ring_position to)
+{
+	ring->next_avail = to.next_avail;
+	ring->avail_wrap = to.avail_wrap;
+}
+
+/* virtio 1.2 §2.7.10: has the counter passed @event on its way from @old to @now? */
+RING_INLINE bool ring_passed(uint16_t event, uint16_t now, uint16_t old)
+{
+	return (uint16_t)(now - event - 1) < (uint16_t)(now - old);
+}
+
+#endif
