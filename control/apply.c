@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apply.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apply_fdb.h"
+#include "apply_snapshot.h"
+#include "base/log.h"
+#include "datapath.h"
+#include "model_diff.h"
+
+struct apply {
+	struct model *model;
+	struct live_port *live; /* [SNAPSHOT_PORTS_MAX], by index */
+	uint64_t generation;
+
+	/* between prepare and commit or abort; all [SNAPSHOT_PORTS_MAX] by index */
+	struct model *next;
+	struct live_port *next_live;
+	bool *opened;	 /* next_live[i] is ours to undo */
+	bool *suspended; /* live[i] was closed early, to be opened again on abort */
+	struct snapshot *snapshot;
+};
+
+struct apply *apply_new(void)
+{
+	struct apply *apply = calloc(1, sizeof(*apply));
+
+	if (apply == NULL)
+		return NULL;
+	apply->model = model_new();
+	apply->live = calloc(SNAPSHOT_PORTS_MAX, sizeof(*apply->live));
+	if (apply->model != NULL && apply->live != NULL)
+		return apply;
+	model_free(apply->model);
+	free(apply->live);
+	free(apply);
+	return NULL;
+}
+
+/* Close what is behind an index; no snapshot names it. */
+static void live_close(struct live_port *live)
+{
+	if (live->port != NULL)
+		live->port->ops->close(live->port);
+	free(live->patch_drops);
+	free(live->patch_stats);
+	memset(live, 0, sizeof(*live));
+}
+
+void apply_free(struct apply *apply)
+{
+	if (apply == NULL)
+		return;
+	for (size_t i = 0; i < SNAPSHOT_PORTS_MAX; i++)
+		live_close(&apply->live[i]);
+	model_free(apply->model);
+	free(apply->live);
+	free(apply);
+}
+
+const struct model *apply_model(const struct apply *apply)
+{
+	return apply->model;
+}
+
+const struct live_port *apply_live(const struct apply *apply, const struct model_port *port)
+{
+	return &apply->live[port->index];
+}
+
+bool apply_port_failed(const struct model_port *port, void *arg)
+{
+	const struct apply *apply = arg;
+
+	return !model_port_is_patch(port) && apply->live[port->index].port == NULL;
+}
+
+uint64_t apply_generation(const struct apply *apply)
+{
+	return apply->generation;
+}
+
+static int live_open(struct live_port *live, const struct model_port *port, struct err *err)
+{
+	const struct port_ops *ops;
+
+	memset(live, 0, sizeof(*live));
+	if (model_port_is_patch(port)) {
+		live->patch_drops = aligned_alloc(64, PORT_WORKERS_MAX * sizeof(struct port_drops));
+		live->patch_stats =
+			aligned_alloc(64, 2 * PORT_WORKERS_MAX * sizeof(struct port_queue_stats));
+		if (live->patch_drops == NULL || live->patch_stats == NULL) {
+			live_close(live);
+			return err_set(err, ENOMEM, "port \"%s\": out of memory", port->spec.name);
+		}
+		memset(live->patch_drops, 0, PORT_WORKERS_MAX * sizeof(struct port_drops));
+		memset(live->patch_stats, 0,
+		       2 * PORT_WORKERS_MAX * sizeof(struct port_queue_stats));
+		return 0;
+	}
+	ops = port_ops_find(port->spec.type);
+	if (ops == NULL)
+		return err_set(err, ENOTSUP, "port \"%s\": this netloomd has no ports of type %s",
+			       port->spec.name, port->spec.type);
+	return ops->open(&port->spec, &live->port, err);
+}
+
+/* The lowest index in use by nobody, neither now nor next. */
+static uint16_t index_take(bool *used, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!used[i]) {
+			used[i] = true;
+			return (uint16_t)i;
+		}
+	}
+	return SNAPSHOT_NONE;
+}
+
+static int indices_give(const struct model *old, struct model *next, struct err *err)
+{
+	bool used_ports[SNAPSHOT_PORTS_MAX] = {false};
+	bool used_switches[SNAPSHOT_SWITCHES_MAX] = {false};
+
+	for (size_t i = 0; i < old->n_ports; i++)
+		used_ports[old->ports[i]->index] = true;
+	for (size_t i = 0; i < old->n_switches; i++)
+		used_switches[old->switches[i]->index] = true;
+	for (size_t i = 0; i < next->n_switches; i++) {
+		struct model_switch *sw = next->switches[i];
+		const struct model_switch *before = model_switch_find(old, sw->name);
+
+		sw->index = before != NULL ? before->index
+					   : index_take(used_switches, SNAPSHOT_SWITCHES_MAX);
+		if (sw->index == SNAPSHOT_NONE)
+			return err_set(err, ENOSPC,
+				       "switch \"%s\": no free index; remove the old switches "
+				       "first, then add the new ones",
+				       sw->name);
+	}
+	for (size_t i = 0; i < next->n_ports; i++) {
+		struct model_port *port = next->ports[i];
+		const struct model_port *before = model_port_find(old, port->spec.name);
+
+		port->index =
+			before != NULL ? before->index : index_take(used_ports, SNAPSHOT_PORTS_MAX);
+		if (port->index == SNAPSHOT_NONE)
+			return err_set(err, ENOSPC,
+				       "port \"%s\": no free index; remove the old ports first, "
+				       "then add the new ones",
+				       port->spec.name);
+	}
+	return 0;
+}
+
+/* Fill next_live with what stays and @open with what must be opened. Before indices are given out. */
+static void ports_sort(struct apply *apply, const struct model *next, bool *open)
+{
+	char detail[512];
+
+	for (size_t i = 0; i < next->n_ports; i++) {
+		const struct model_port *port = next->ports[i];
+		const struct model_port *before = model_port_find(apply->model, port->spec.name);
+		bool named = port->index == SNAPSHOT_NONE;
+		bool new_object = before == NULL ||
+				  diff_port(before, port, detail, sizeof(detail)) == DIFF_REPLACE ||
+				  (named && apply_port_failed(before, apply));
+
+		open[i] = new_object;
+		if (!new_object)
+			apply->next_live[before->index] = apply->live[before->index];
+	}
+}
+
+static bool paths_clash(const struct port_spec *a, const struct port_spec *b)
+{
+	return (a->path[0] != '\0' && strcmp(a->path, b->path) == 0) ||
+	       (a->tx_path[0] != '\0' && strcmp(a->tx_path, b->tx_path) == 0);
+}
+
+/* Whether the object behind @old's index is not taken over by the next model. */
+static bool goes(const struct apply *apply, const struct model_port *old)
+{
+	return apply->live[old->index].port != NULL &&
+	       apply->next_live[old->index].port != apply->live[old->index].port;
+}
+
+/* Take out and close ports that stand in the way of new ones. */
+static int ports_suspend(struct apply *apply, const struct model *next, const bool *open)
+{
+	struct live_port *held = NULL;
+	struct snapshot *interim;
+	size_t n = 0;
+
+	for (size_t i = 0; i < apply->model->n_ports; i++) {
+		const struct model_port *old = apply->model->ports[i];
+
+		if (!goes(apply, old))
+			continue;
+		for (size_t j = 0; j < next->n_ports && !apply->suspended[old->index]; j++) {
+			if (open[j] && paths_clash(&old->spec, &next->ports[j]->spec)) {
+				apply->suspended[old->index] = true;
+				n++;
+			}
+		}
+	}
+	if (n == 0)
+		return 0;
+	held = calloc(SNAPSHOT_PORTS_MAX, sizeof(*held));
+	if (held == NULL)
+		goto no_memory;
+	for (size_t i = 0; i < SNAPSHOT_PORTS_MAX; i++) {
+		if (!apply->suspended[i])
+			held[i] = apply->live[i];
+	}
+	interim = apply_snapshot_build(apply->model, held, ++apply->generation);
+	free(held);
+	if (interim == NULL)
+		goto no_memory;
+	datapath_publish(interim);
+	for (size_t i = 0; i < SNAPSHOT_PORTS_MAX; i++) {
+		if (apply->suspended[i])
+			live_close(&apply->live[i]);
+	}
+	return 0;
+
+no_memory:
+	memset(apply->suspended, 0, SNAPSHOT_PORTS_MAX * sizeof(bool));
+	return -ENOMEM;
+}
+
+static int ports_open(struct apply *apply, const struct model *next, const bool *open,
+		      bool tolerant, struct err *err)
+{
+	for (size_t i = 0; i < next->n_ports; i++) {
+		const struct model_port *port = next->ports[i];
+		struct live_port *live = &apply->next_live[port->index];
+		struct err why = {.text = ""};
+		int rc;
+
+		if (!open[i])
+			continue;
+		rc = live_open(live, port, &why);
+		apply->opened[port->index] = true;
+		if (rc == 0)
+			continue;
+		live_close(live);
+		if (why.text[0] == '\0')
+			err_set(&why, -rc, "port \"%s\": %s", port->spec.name, strerror(-rc));
+		if (!tolerant)
+			return err_set(err, -rc, "%s", why.text);
+		log_error("%s; the port is left out, name it in a request to try again", why.text);
+		snprintf(live->error, sizeof(live->error), "%.255s", why.text);
+	}
+	return 0;
+}
+
+static void prepare_free(struct apply *apply)
+{
+	free(apply->next_live);
+	free(apply->opened);
+	free(apply->suspended);
+	apply->next = NULL;
+	apply->next_live = NULL;
+	apply->opened = NULL;
+	apply->suspended = NULL;
+	apply->snapshot = NULL;
+}
+
+/* Undo what prepare did to the world. */
+static void prepare_undo(struct apply *apply)
+{
+	struct snapshot *again;
+	bool reopened = false;
+
+	snapshot_free(apply->snapshot);
+	for (size_t i = 0; i < SNAPSHOT_PORTS_MAX; i++) {
+		if (apply->opened[i])
+			live_close(&apply->next_live[i]);
+	}
+	for (size_t i = 0; i < apply->model->n_ports; i++) {
+		const struct model_port *port = apply->model->ports[i];
+		struct live_port *live = &apply->live[port->index];
+		struct err err = {.text = ""};
+
+		if (!apply->suspended[port->index])
+			continue;
+		reopened = true;
+		if (live_open(live, port, &err) != 0) {
+			live_close(live);
+			snprintf(live->error, sizeof(live->error), "%.255s", err.text);
+			log_error("port \"%s\" cannot be opened again: %s", port->spec.name,
+				  err.text);
+		}
+	}
+	if (reopened) {
+		again = apply_snapshot_build(apply->model, apply->live, ++apply->generation);
+		if (again != NULL)
+			datapath_publish(again);
+		else
+			log_error("out of memory: ports stay out until the next change");
+	}
+	prepare_free(apply);
+}
+
+int apply_prepare(struct apply *apply, struct model *next, bool tolerant, struct err *err)
+{
+	bool *open = calloc(next->n_ports + 1, sizeof(*open));
+	int rc;
+
+	apply->next_live = calloc(SNAPSHOT_PORTS_MAX, sizeof(*apply->next_live));
+	apply->opened = calloc(SNAPSHOT_PORTS_MAX, sizeof(bool));
+	apply->suspended = calloc(SNAPSHOT_PORTS_MAX, sizeof(bool));
+	if (open == NULL || apply->next_live == NULL || apply->opened == NULL ||
+	    apply->suspended == NULL) {
+		free(open);
+		prepare_free(apply);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	ports_sort(apply, next, open);
+	rc = indices_give(apply->model, next, err);
+	if (rc == 0)
+		rc = ports_suspend(apply, next, open);
+	if (rc == 0)
+		rc = ports_open(apply, next, open, tolerant, err);
+	free(open);
+	if (rc == 0) {
+		apply->snapshot =
+			apply_snapshot_build(next, apply->next_live, apply->generation + 1);
+		if (apply->snapshot == NULL)
+			rc = -ENOMEM;
+	}
+	if (rc != 0) {
+		prepare_undo(apply);
+		return err_set(err, -rc, "%s", strerror(-rc));
+	}
+	apply->next = next;
+	return 0;
+}
+
+void apply_abort(struct apply *apply)
+{
+	struct model *next = apply->next;
+
+	prepare_undo(apply);
+	model_free(next);
+}
+
+void apply_commit(struct apply *apply)
+{
+	struct live_port *old_live = apply->live;
+	bool *replaced = apply->suspended; /* becomes: by index, another object than before */
+
+	apply->generation++;
+	datapath_publish(apply->snapshot);
+	/* What the workers learned under the old snapshot is in the ring: take it before the flush. */
+	datapath_poll();
+	for (size_t i = 0; i < SNAPSHOT_PORTS_MAX; i++) {
+		if (old_live[i].port != apply->next_live[i].port ||
+		    old_live[i].patch_drops != apply->next_live[i].patch_drops) {
+			live_close(&old_live[i]);
+			replaced[i] = true;
+		}
+	}
+	apply_fdb_sync(datapath_fdb(), apply->model, apply->next, replaced);
+	model_free(apply->model);
+	free(old_live);
+	apply->model = apply->next;
+	apply->live = apply->next_live;
+	apply->next_live = NULL;
+	prepare_free(apply);
+}

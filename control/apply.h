@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From the model to what runs.
+ *
+ * A change has two halves. apply_prepare() does everything that can fail: it gives out indices, opens the new ports and
+ * builds the next snapshot; whatever it did is undone when something fails. apply_commit() cannot fail: it publishes
+ * the snapshot, closes the ports nobody names any more, and brings the FDB into line. Between the two the caller puts
+ * the new state on disk.
+ *
+ * Invariants:
+ * - a port that does not change keeps its struct port: its peer notices nothing;
+ * - an index belongs to one object until a commit that ends it has flushed its FDB entries; only the
+ *   next change may give it out again;
+ * - a port object is closed only after datapath_publish() returned from a snapshot without it.
+ *
+ * One exception to "open before close": a new port that needs the very socket or file of one that goes (a port with
+ * another number of queues, or renamed) can only be opened once the old one is closed. Such ports are taken out with
+ * a snapshot of their own first, and opened again if the change fails.
+ *
+ * Control thread only.
+ */
+#ifndef CONTROL_APPLY_H
+#define CONTROL_APPLY_H
+
+#include "base/err.h"
+#include "model.h"
+#include "snapshot.h"
+
+/* What is behind a port index. */
+struct live_port {
+	struct port *port;		      /* NULL: a patch end, or it could not be opened */
+	struct port_drops *patch_drops;	      /* [PORT_WORKERS_MAX], patch ends only */
+	struct port_queue_stats *patch_stats; /* [2 * PORT_WORKERS_MAX], patch ends only */
+	char error[256];		      /* why it could not be opened, or "" */
+};
+
+struct apply;
+
+/** apply_new() - Nothing runs yet; the datapath is up. Return: NULL without memory. */
+struct apply *apply_new(void);
+
+/** apply_free() - Close all ports; the datapath has been stopped */
+void apply_free(struct apply *apply);
+
+/** apply_model() - What runs, in names; valid until the next commit */
+const struct model *apply_model(const struct apply *apply);
+
+/** apply_live() - What is behind a port of apply_model(); valid until the next commit */
+const struct live_port *apply_live(const struct apply *apply, const struct model_port *port);
+
+/** apply_port_failed() - Whether a port should be open and is not; fits diff_print() */
+bool apply_port_failed(const struct model_port *port, void *apply);
+
+/** apply_generation() - Number of the published snapshot */
+uint64_t apply_generation(const struct apply *apply);
+
+/**
+ * apply_prepare() - Do all of a change that can fail
+ * @next:     passed model_check(); owned by apply when this succeeds, by the caller when it fails
+ * @tolerant: a port that cannot be opened is logged, left out and remembered, instead of failing the change
+ *
+ * Ports of @next with an index of SNAPSHOT_NONE were named by the request, and are opened again if they are not open.
+ * Return: 0, then exactly one of apply_commit() and apply_abort() must follow; or -errno with @err filled and
+ * everything as it was.
+ */
+int apply_prepare(struct apply *apply, struct model *next, bool tolerant, struct err *err);
+
+void apply_commit(struct apply *apply);
+void apply_abort(struct apply *apply);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ageing.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "datapath.h"
+#include "model_check.h"
+#include "model_diff.h"
+#include "rpc/server.h"
+#include "state.h"
+
+static void datapath_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *control = arg;
+
+	(void)fd;
+	(void)what;
+	datapath_poll();
+	ageing_wake(control->ageing);
+}
+
+/* Restore what was saved. */
+static int state_restore(struct control *control, struct err *err)
+{
+	struct model *saved;
+	size_t n_ports;
+	int rc;
+
+	rc = state_load(control->state_path, &saved, err);
+	if (rc != 0)
+		return rc;
+	n_ports = saved->n_ports;
+	rc = apply_prepare(control->apply, saved, true, err);
+	if (rc != 0) {
+		model_free(saved);
+		return rc;
+	}
+	apply_commit(control->apply);
+	ageing_wake(control->ageing);
+	if (n_ports > 0)
+		log_info("restored %zu ports from %s", n_ports, control->state_path);
+	return 0;
+}
+
+int control_start(struct control *control, struct err *err)
+{
+	int rc = -ENOMEM;
+
+	control->started_ns = clock_now_ns();
+	control->apply = apply_new();
+	if (control->apply == NULL)
+		return err_set(err, ENOMEM, "out of memory");
+	control->ageing = ageing_new(control->base, control->apply);
+	if (control->ageing == NULL)
+		goto no_ageing;
+	control->datapath_ev = event_new(control->base, datapath_event_fd(), EV_READ | EV_PERSIST,
+					 datapath_readable, control);
+	if (control->datapath_ev == NULL || event_add(control->datapath_ev, NULL) != 0)
+		goto no_event;
+	rc = state_restore(control, err);
+	if (rc != 0)
+		goto no_event;
+	return 0;
+
+no_event:
+	if (control->datapath_ev != NULL)
+		event_free(control->datapath_ev);
+	ageing_free(control->ageing);
+no_ageing:
+	datapath_stop();
+	apply_free(control->apply);
+	return err_set(err, -rc, "%s", strerror(-rc));
+}
+
+void control_stop(struct control *control)
+{
+	event_free(control->datapath_ev);
+	ageing_free(control->ageing);
+	datapath_stop();
+	apply_free(control->apply);
+}
+
+/* Static entries must not crowd out learning. */
+static void stations_fit(const struct model *next, struct problems *problems)
+{
+	uint32_t capacity = fdb_capacity(datapath_fdb());
+
+	if (next->n_stations > capacity / 2)
+		problems_add(problems, PROBLEM_STATE,
+			     "%zu static entries are more than half of the FDB (%u entries); start "
+			     "netloomd with more --fdb-entries",
+			     next->n_stations, capacity);
+}
+
+static bool is_empty(const json_t *changes)
+{
+	return json_array_size(changes) == 0;
+}
+
+json_t *control_change(struct control *control, struct model *next, bool dry_run,
+		       struct problems *problems)
+{
+	struct err err = {.text = ""};
+	json_t *changes = NULL, *event;
+
+	model_check(next, problems);
+	stations_fit(next, problems);
+	if (problems->n > 0)
+		goto refused;
+	changes = diff_print(apply_model(control->apply), next, apply_port_failed, control->apply);
+	if (changes == NULL) {
+		problems_add(problems, PROBLEM_MACHINE, "out of memory");
+		goto refused;
+	}
+	if (dry_run || is_empty(changes)) {
+		model_free(next);
+		return changes;
+	}
+	if (state_write(control->state_path, next, &err) != 0) {
+		problems_add(problems, PROBLEM_MACHINE, "%s", err.text);
+		goto refused;
+	}
+	if (apply_prepare(control->apply, next, false, &err) != 0) {
+		state_discard(control->state_path);
+		problems_add(problems, PROBLEM_MACHINE, "%s", err.text);
+		goto refused;
+	}
+	if (state_commit(control->state_path, &err) != 0) {
+		apply_abort(control->apply); /* frees next */
+		json_decref(changes);
+		problems_add(problems, PROBLEM_MACHINE, "%s", err.text);
+		return NULL;
+	}
+	apply_commit(control->apply);
+	ageing_wake(control->ageing);
+	event = json_pack("{s:s, s:I}", "kind", "config", "generation",
+			  (json_int_t)apply_generation(control->apply));
+	rpc_server_event(control->rpc, event);
+	json_decref(event);
+	return changes;
+
+refused:
+	json_decref(changes);
+	model_free(next);
+	return NULL;
+}
+
+void control_port_changed(struct port *port, void *arg)
+{
+	struct control *control = arg;
+	struct port_status status;
+	json_t *event;
+
+	port->ops->status(port, &status);
+	log_info("port \"%s\": %s%s%s", port->spec.name,
+		 status.running	    ? "running"
+		 : status.connected ? "connected, driver not started"
+				    : "not connected",
+		 status.detail[0] != '\0' ? ": " : "", status.detail);
+	event = json_pack("{s:s, s:s, s:b, s:b}", "kind", "port", "name", port->spec.name,
+			  "connected", status.connected, "running", status.running);
+	rpc_server_event(control->rpc, event);
+	json_decref(event);
+}

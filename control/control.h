@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The control thread's centre: the one place through which every change goes, whoever asks for it.
+ *
+ * Order of a change: check the whole, write the new state beside the old one (finds a full disk), open what must be
+ * opened (finds everything else), rename the state (the change is decided), publish. Whatever fails before the rename
+ * leaves the daemon and its state file as they were. Control thread only.
+ */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include <event2/event.h>
+#include <jansson.h>
+
+#include "apply.h"
+#include "problems.h"
+
+struct ageing;
+struct rpc_server;
+
+struct control {
+	struct event_base *base; /* borrowed */
+	struct apply *apply;
+	struct ageing *ageing;
+	struct rpc_server *rpc;	   /* NULL until it listens */
+	struct event *datapath_ev; /* datapath_event_fd() */
+	const char *state_path;	   /* borrowed */
+	uint64_t started_ns;
+};
+
+/**
+ * control_start() - Take over from the datapath: events, ageing, and the state that was saved
+ * @control: base and state_path are set, the rest is zero
+ *
+ * Ports of the saved state that cannot be opened are logged and left out; all others run.
+ * Return: 0 or -errno with @err.
+ */
+int control_start(struct control *control, struct err *err);
+
+/** control_stop() - Undo control_start(): stops the datapath, closes the ports, keeps the state */
+void control_stop(struct control *control);
+
+/**
+ * control_change() - Make @next what runs, whole or not at all
+ * @next:     an edited model_copy(); taken in any case
+ * @dry_run:  only say what would be done
+ * @problems: empty before; anything in it afterwards means that nothing was changed
+ *
+ * Return: new reference, the list of changes as diff_print() makes it; NULL with @problems filled.
+ */
+json_t *control_change(struct control *control, struct model *next, bool dry_run,
+		       struct problems *problems);
+
+/** control_port_changed() - A port's peer came or went; fits datapath_options.on_port_change */
+void control_port_changed(struct port *port, void *control);
+
+#endif

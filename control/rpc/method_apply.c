@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* `apply`: an owner says everything it wants; what it no longer names goes. */
+#include "json_read.h"
+#include "model_check.h"
+#include "model_parse.h"
+#include "rpc/methods.h"
+
+static void list_read(const struct json_reader *reader, const char *key)
+{
+	if (json_read_need(reader, key) && !json_is_array(json_object_get(reader->object, key)))
+		problems_add(reader->problems, PROBLEM_PARAMS, "params: \"%s\" must be a list",
+			     key);
+}
+
+void rpc_apply(struct rpc_call *call)
+{
+	static const char *const keys[] = {"owner", "switches", "ports", "dry_run", NULL};
+	char owner[MODEL_NAME_MAX] = "";
+	struct json_reader reader;
+	struct model *next;
+	bool dry_run = false;
+
+	json_reader_init(&reader, call->params, &call->problems, "params");
+	json_read_keys(&reader, keys);
+	json_read_need(&reader, "owner");
+	json_read_name(&reader, "owner", owner, sizeof(owner));
+	json_read_bool(&reader, "dry_run", &dry_run);
+	list_read(&reader, "switches");
+	list_read(&reader, "ports");
+	if (call->problems.n > 0)
+		return;
+	next = model_copy(apply_model(call->control->apply));
+	if (next != NULL) {
+		model_owner_remove(next, owner);
+		model_objects_parse(next, json_object_get(call->params, "switches"),
+				    json_object_get(call->params, "ports"), owner, &call->problems);
+		model_stations_prune(next);
+		/* Objects that are wrong by themselves and lists that do not fit together: say both. */
+		if (call->problems.n > 0)
+			model_check(next, &call->problems);
+	}
+	rpc_change_end(call, next, dry_run);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "rpc/methods.h"
+
+#include <string.h>
+
+#include "json_read.h"
+
+/* clang-format off */
+const struct rpc_method rpc_methods[] = {
+	{"status", rpc_status},
+	{"apply", rpc_apply},
+	{"switch.list", rpc_switch_list},
+	{"switch.set", rpc_switch_set},
+	{"switch.delete", rpc_switch_delete},
+	{"port.list", rpc_port_list},
+	{"port.set", rpc_port_set},
+	{"port.admin", rpc_port_admin},
+	{"port.delete", rpc_port_delete},
+	{"fdb.list", rpc_fdb_list},
+	{"fdb.set", rpc_fdb_set},
+	{"fdb.delete", rpc_fdb_delete},
+	{"fdb.flush", rpc_fdb_flush},
+	{"drops", rpc_drops},
+	{"stop", rpc_stop},
+	{"events", rpc_events},
+	{NULL, NULL},
+};
+/* clang-format on */
+
+const struct rpc_method *rpc_method_find(const char *name)
+{
+	for (const struct rpc_method *method = rpc_methods; method->name != NULL; method++) {
+		if (strcmp(method->name, name) == 0)
+			return method;
+	}
+	return NULL;
+}
+
+void rpc_change_end(struct rpc_call *call, struct model *next, bool dry_run)
+{
+	json_t *changes;
+
+	if (next == NULL)
+		problems_add(&call->problems, PROBLEM_MACHINE, "out of memory");
+	if (call->problems.n > 0) {
+		model_free(next);
+		return;
+	}
+	changes = control_change(call->control, next, dry_run, &call->problems);
+	if (changes != NULL)
+		call->result = json_pack("{s:o}", "changes", changes);
+}
+
+bool rpc_params_name(struct rpc_call *call, const char *const keys[], char name[MODEL_NAME_MAX])
+{
+	struct json_reader reader;
+
+	json_reader_init(&reader, call->params, &call->problems, "params");
+	json_read_keys(&reader, keys);
+	if (!json_read_need(&reader, "name") ||
+	    !json_read_name(&reader, "name", name, MODEL_NAME_MAX))
+		return false;
+	return call->problems.n == 0;
+}
