@@ -33,7 +33,9 @@ DPDK_LIBS    = -Wl,--whole-archive $(DPDK_LIBDIR)/librte_mempool_ring.a -Wl,--no
 
 BASE_SRC     := $(wildcard datapath/base/*.c)
 DATAPATH_SRC := $(wildcard datapath/*.c datapath/vhost/*.c datapath/pcap/*.c)
-CONTROL_SRC  := $(filter-out control/netloomd.c,$(wildcard control/*.c)) $(wildcard control/rpc/*.c)
+CONTROL_SRC  := $(filter-out control/netloomd.c,$(wildcard control/*.c)) $(wildcard control/rpc/*.c control/nl/*.c)
+VXLAN_SRC    := $(wildcard vxlan/*.c)
+TAP_SRC      := $(wildcard tap/*.c)
 TOPO_SRC     := $(wildcard control/topo/*.c)
 LAB_SRC      := $(filter-out control/lab/netloom.c,$(wildcard control/lab/*.c))
 VM_SRC       := $(filter-out vm-runner/main.c,$(wildcard vm-runner/*.c vm-runner/*/*.c))
@@ -46,6 +48,10 @@ all: $(PROGRAMS)
 
 $(B)/obj/datapath/base/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath
 $(B)/obj/datapath/%.o:      CFLAGS = $(BASE_CFLAGS) -Idatapath $(DPDK_CFLAGS)
+$(B)/obj/vxlan/%.o:         CFLAGS = $(BASE_CFLAGS) -Idatapath
+$(B)/obj/tap/%.o:           CFLAGS = $(BASE_CFLAGS) -Idatapath
+$(B)/obj/control/nl/%.o:    CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol $(shell pkg-config --cflags libnl-route-3.0)
+$(B)/obj/tests/unit/vxlan/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Ivxlan -Itests
 $(B)/obj/control/topo/%.o:  CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
 $(B)/obj/control/lab/%.o:   CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
 $(B)/obj/control/%.o:       CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol $(DPDK_CFLAGS)
@@ -65,15 +71,18 @@ $(B)/lib%.a:
 $(B)/libbase.a:     $(call obj,$(BASE_SRC))
 $(B)/libdatapath.a: $(call obj,$(DATAPATH_SRC))
 $(B)/libcontrol.a:  $(call obj,$(CONTROL_SRC))
+$(B)/libvxlan.a:    $(call obj,$(VXLAN_SRC))
+$(B)/libtap.a:      $(call obj,$(TAP_SRC))
 $(B)/libtopo.a:     $(call obj,$(TOPO_SRC))
 $(B)/liblab.a:      $(call obj,$(LAB_SRC))
 $(B)/libvm.a:       $(call obj,$(VM_SRC))
 
-CONTROL_LIBS := -lpcap -ljansson -levent_core
+CONTROL_LIBS := -lpcap -ljansson -levent_core -lnl-route-3 -lnl-3
 LAB_LIBS     := -lyaml -ljansson -levent_core -lcrypto
 VM_LIBS      := -levent_core -ljansson -lseccomp -lcap-ng -llz4 -lz -llzma -lzstd -lpthread
 
-$(B)/netloomd: $(B)/obj/control/netloomd.o $(B)/libcontrol.a $(B)/libdatapath.a $(B)/libbase.a
+$(B)/netloomd: $(B)/obj/control/netloomd.o $(B)/libcontrol.a $(B)/libtap.a $(B)/libvxlan.a $(B)/libdatapath.a \
+		$(B)/libbase.a
 	$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(CONTROL_LIBS)
 
 $(B)/netloom: $(B)/obj/control/lab/netloom.o $(B)/liblab.a $(B)/libtopo.a $(B)/libbase.a
@@ -90,13 +99,17 @@ unit: $(UNIT_TESTS)
 $(B)/unit/vm-runner/%: $(B)/obj/tests/unit/vm-runner/%.o $(B)/libvm.a $(B)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(VM_LIBS)
+$(B)/unit/vxlan/%: $(B)/obj/tests/unit/vxlan/%.o $(B)/libvxlan.a $(call obj,datapath/l4.c datapath/drop.c) $(B)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka
 $(B)/unit/topo/%: $(B)/obj/tests/unit/topo/%.o $(B)/libtopo.a $(B)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(LAB_LIBS)
 $(B)/unit/lab/%: $(B)/obj/tests/unit/lab/%.o $(B)/liblab.a $(B)/libtopo.a $(B)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(LAB_LIBS)
-$(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/libcontrol.a $(B)/libdatapath.a $(B)/libbase.a
+$(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/libcontrol.a $(B)/libtap.a $(B)/libvxlan.a $(B)/libdatapath.a \
+		$(B)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(DPDK_LIBS) $(CONTROL_LIBS)
 

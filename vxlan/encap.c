@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See encap.h. Pure; workers. */
+#include "encap.h"
+
+#include "checksum.h"
+#include "ecn.h"
+#include "entropy.h"
+#include "l4.h"
+#include "wire.h"
+
+/* Largest frame that will be on the wire inside: one segment of a frame that is still to be segmented. */
+static inline uint32_t inner_frame_len(const struct frame_out *out)
+{
+	const struct frame_offload *offload = &out->f->offload;
+	uint32_t len = frame_out_len(out);
+	uint32_t segment;
+
+	if (offload->gso == FRAME_GSO_NONE)
+		return len;
+	segment = (uint32_t)((int)offload->gso_hdr_len + offload->gso_size + frame_out_shift(out));
+	return segment < len ? segment : len;
+}
+
+/* RFC 6040 §4.1 normal mode, and the DSCP as configured. */
+static inline uint8_t outer_tos(const struct vtep_table *table, const struct frame *f)
+{
+	uint8_t inner = 0;
+
+	if (f->l3_off != 0 && f->l3_off + 2 <= f->hdr_len) {
+		const uint8_t *l3 = f->hdr + f->l3_off;
+
+		if (f->ethertype == WIRE_TYPE_IP4)
+			inner = l3[1];
+		else if (f->ethertype == WIRE_TYPE_IP6)
+			inner = (uint8_t)(wire_get16(l3) >> 4);
+	}
+	return table->dscp_fixed ? (uint8_t)(table->fixed_tos | (inner & ECN_MASK)) : inner;
+}
+
+static enum drop_reason encap_refuse(const struct vtep_peer *peer, const struct frame_out *out)
+{
+	if (peer->unusable != DROP_NONE)
+		return peer->unusable;
+	if (out->prefix_len + peer->outer_len > FRAME_PREFIX_MAX)
+		return DROP_BAD_OFFLOAD; /* more tags than a VLAN egress writes */
+	if (out->f->offload.gso == FRAME_GSO_UDP)
+		return DROP_BAD_OFFLOAD; /* inner fragments: not offered to anyone, see README.md */
+	if (inner_frame_len(out) > peer->inner_max)
+		return DROP_VXLAN_TOO_BIG;
+	return DROP_NONE;
+}
+
+/* Write what differs per frame into the copied template. */
+static inline void write_outer(uint8_t *outer, const struct vtep_table *table,
+			       const struct vtep_peer *peer, uint32_t vni, uint32_t hash,
+			       uint8_t tos, uint16_t udp_len)
+{
+	uint16_t src_port = entropy_port(hash, table->src_port_min, table->src_port_max);
+	uint8_t *ip = outer + WIRE_ETH_LEN;
+	uint8_t *udp = outer + peer->outer_len - WIRE_UDP_LEN - VXLAN_HDR_LEN;
+
+	if (peer->is_v6) {
+		ip[0] = (uint8_t)(0x60 | tos >> 4);
+		ip[1] = (uint8_t)(tos << 4);
+		wire_put16(ip + 4, udp_len);
+	} else {
+		uint16_t total = (uint16_t)(udp_len + WIRE_IP4_LEN);
+
+		ip[1] = tos;
+		wire_put16(ip + 2, total);
+		checksum_store(ip + 10, (uint64_t)peer->ip_sum + htobe16(tos) + htobe16(total));
+	}
+	wire_put16(udp, src_port);
+	wire_put16(udp + 4, udp_len);
+	if (peer->fill_csum) {
+		uint16_t sum = checksum_fold((uint64_t)peer->pseudo_sum + htobe16(udp_len));
+
+		memcpy(udp + 6, &sum, sizeof(sum));
+	}
+	wire_put32(udp + WIRE_UDP_LEN + 4, vni << 8);
+}
+
+uint16_t encap_burst(const struct vtep_table *table, struct frame_out *outs,
+		     struct encap_dest *dests, uint16_t n)
+{
+	const struct frame *hashed = NULL;
+	uint16_t kept = 0;
+	uint32_t hash = 0;
+	uint8_t tos = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct frame_out *out = &outs[i];
+		const struct vtep_peer *peer = &table->peers[dests[i].peer];
+		uint16_t udp_len = 0, hop = 0;
+
+		out->drop = (uint8_t)encap_refuse(peer, out);
+		if (out->drop != DROP_NONE)
+			continue;
+		if (out->f != hashed) {
+			hashed = out->f;
+			hash = l4_flow_hash(hashed);
+			tos = outer_tos(table, hashed);
+		}
+		if (out->f->offload.gso == FRAME_GSO_NONE)
+			udp_len = (uint16_t)(frame_out_len(out) + VXLAN_HDR_LEN + WIRE_UDP_LEN);
+
+		memmove(out->prefix + peer->outer_len, out->prefix, out->prefix_len);
+		memcpy(out->prefix, peer->outer, peer->outer_len);
+		if (peer->n_nexthops > 1) {
+			/* ECMP: the low bits, which the source port leaves alone */
+			hop = (uint16_t)(((hash & UINT16_MAX) * peer->n_nexthops) >> 16);
+			memcpy(out->prefix, peer->nexthops[hop].dst_mac, 6);
+			memcpy(out->prefix + 6, peer->nexthops[hop].src_mac, 6);
+		}
+		write_outer(out->prefix, table, peer, table->vnis[dests[i].vni].vni, hash, tos,
+			    udp_len);
+		out->prefix_len = (uint8_t)(out->prefix_len + peer->outer_len);
+		dests[i].uplink = peer->nexthops[hop].uplink;
+		dests[i].outer_len = peer->outer_len;
+		kept++;
+	}
+	return kept;
+}

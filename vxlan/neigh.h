@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Who has which IP address, per VNI: what ARP and ND suppression answers from. Immutable like the VTEP table, but an
+ * object of its own, since it changes far more often. Built by control from what the control plane announced or what was snooped.
+ */
+#ifndef VXLAN_NEIGH_H
+#define VXLAN_NEIGH_H
+
+#include <stddef.h>
+
+#include "vxlan.h"
+
+struct neigh_entry {
+	uint32_t vni;
+	struct vxlan_ip ip;
+	uint8_t mac[6];
+	bool is_router; /* ND: the R flag */
+};
+
+struct neigh_table;
+
+/**
+ * neigh_table_new() - Build a table
+ * @entries: copied; of two for the same VNI and address the later one counts
+ * @n:	     up to 16M
+ *
+ * Return: owned by the caller, NULL when memory does not suffice.
+ */
+struct neigh_table *neigh_table_new(const struct neigh_entry *entries, size_t n);
+void neigh_table_free(struct neigh_table *table);
+
+/** neigh_table_find() - Any thread, never blocks. Return: NULL if nobody is known to have the address */
+const struct neigh_entry *neigh_table_find(const struct neigh_table *table, uint32_t vni,
+					   const struct vxlan_ip *ip);
+
+size_t neigh_table_count(const struct neigh_table *table);
+size_t neigh_table_bytes(const struct neigh_table *table);
+
+#endif

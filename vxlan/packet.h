@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From an encapsulated frame to packets on an uplink: the one copy, and all that needs the payload.
+ *
+ * A guest that was given TSO hands over up to 64 KiB at once. An uplink without tunnel offloads sends it as a row of packets: each with
+ * its own outer headers, inner IP length and id, TCP sequence number, flags and checksums. Frames that need no segmentation go
+ * through the same function and come out as one packet.
+ *
+ * Payload bytes are copied first and summed afterwards, in the copy: guest memory may change in between.
+ */
+#ifndef VXLAN_PACKET_H
+#define VXLAN_PACKET_H
+
+#include "frame.h"
+
+struct packet_cursor {
+	const struct frame_out *out;
+	uint8_t outer_len;
+	uint16_t headers_len; /* outer and inner headers that every segment repeats */
+	uint32_t payload_len; /* of the whole frame behind those headers */
+	uint32_t done;	      /* payload bytes already sent */
+	uint16_t n_sent;
+	uint16_t source_seg; /* where the next payload byte is: this segment, */
+	uint32_t source_off; /* at this offset */
+	uint16_t hdr_done;   /* snapshot bytes already taken */
+	/* inner header offsets from the packet's first byte; only with gso */
+	uint16_t l3_off, l4_off;
+	bool l3_is_v6, segmented;
+};
+
+/**
+ * packet_start() - Prepare to write an encapsulated frame
+ * @c:	       cursor, borrows @out until the last packet_next()
+ * @out:       as encap_burst() left it
+ * @outer_len: encap_dest.outer_len; 0: a frame that is not encapsulated
+ *
+ * Return: DROP_NONE, or DROP_BAD_OFFLOAD when headers and offload contradict each other.
+ */
+enum drop_reason packet_start(struct packet_cursor *c, const struct frame_out *out,
+			      uint8_t outer_len);
+
+/**
+ * packet_next() - Write the next packet
+ * @buf: where to
+ * @cap: bytes it has room for
+ *
+ * Return: length, 0 when all has been written. A packet that does not fit @cap ends the frame with 0 as well; packet_is_done()
+ * tells.
+ */
+uint32_t packet_next(struct packet_cursor *c, uint8_t *buf, uint32_t cap);
+
+static inline bool packet_is_done(const struct packet_cursor *c)
+{
+	return c->n_sent > 0 && c->done == c->payload_len;
+}
+
+/** packet_count() - How many packets the frame makes in all */
+uint32_t packet_count(const struct packet_cursor *c);
+
+#endif

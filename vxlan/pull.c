@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See pull.h. Pure; workers. */
+#include "pull.h"
+
+#include <string.h>
+
+void pull_window(struct frame *f, uint16_t skip, uint32_t len, struct frame_seg *segs)
+{
+	uint32_t want = len < FRAME_HDR_MAX ? len : FRAME_HDR_MAX;
+	uint32_t have = f->hdr_len - skip; /* snapshot bytes that stay */
+	uint32_t left;
+	uint16_t n = 0;
+
+	if (have > want)
+		have = want;
+	if (have == len) {
+		/* The common case of small frames: all that remains is in the snapshot already. */
+		f->hdr += skip;
+		f->hdr_len = (uint16_t)have;
+		f->len = len;
+		f->n_segs = 0;
+		return;
+	}
+	memmove(f->buf + FRAME_HDR_ROOM, f->hdr + skip, have);
+	f->hdr = f->buf + FRAME_HDR_ROOM;
+
+	left = len - have; /* bytes still to be taken from the segments */
+	for (uint16_t i = 0; i < f->n_segs && left > 0; i++) {
+		struct frame_seg seg = f->segs[i];
+		uint32_t pulled = want - have;
+
+		if (seg.len > left)
+			seg.len = left;
+		left -= seg.len;
+		if (pulled > seg.len)
+			pulled = seg.len;
+		memcpy(f->hdr + have, seg.base, pulled);
+		have += pulled;
+		if (seg.len > pulled)
+			segs[n++] = (struct frame_seg){seg.base + pulled, seg.len - pulled};
+	}
+	f->hdr_len = (uint16_t)have;
+	f->len = len - left;
+	f->segs = segs;
+	f->n_segs = n;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The VXLAN wire format, RFC 7348 §5:
+ *
+ *   outer Ethernet 14 | IPv4 20 or IPv6 40 | UDP 8 | VXLAN 8 | inner frame, without FCS
+ *
+ * VXLAN header: flags (0x08: the VNI is valid), 24 reserved bits, VNI, 8 reserved bits. Reserved bits are sent as 0 and
+ * ignored on receipt.
+ */
+#ifndef VXLAN_VXLAN_H
+#define VXLAN_VXLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define VXLAN_UDP_PORT	 4789
+#define VXLAN_HDR_LEN	 8
+#define VXLAN_FLAG_VNI	 0x08
+#define VXLAN_VNI_MAX	 0xffffff
+#define VXLAN_OUTER_LEN4 50 /* what IPv4 encapsulation puts in front of a frame */
+#define VXLAN_OUTER_LEN6 70
+
+/* An IP address of either family; the bytes an IPv4 address does not use are zero, so that memcmp compares. */
+struct vxlan_ip {
+	uint8_t is_v6;
+	uint8_t b[16];
+};
+
+static inline bool vxlan_ip_equal(const struct vxlan_ip *a, const struct vxlan_ip *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+/** vxlan_outer_len() - Bytes in front of the inner frame */
+static inline uint16_t vxlan_outer_len(bool is_v6)
+{
+	return is_v6 ? VXLAN_OUTER_LEN6 : VXLAN_OUTER_LEN4;
+}
+
+#endif
