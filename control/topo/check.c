@@ -254,6 +254,31 @@ static void addresses_twice_check(struct topo *topo, struct diag_list *diags)
 	}
 }
 
+/* eth1.10: VLAN 10 on an interface that has a link. Return: it is one, good or bad. */
+static bool vlan_interface_check(const struct topo_node *node, const struct topo_address *address,
+				 struct diag_list *diags)
+{
+	const char *dot = strrchr(address->ifname, '.');
+	char base[TOPO_IFNAME_MAX + 1];
+	unsigned long vid;
+	char *end;
+
+	if (dot == NULL || dot == address->ifname || strlen(address->ifname) > TOPO_IFNAME_MAX)
+		return false;
+	memcpy(base, address->ifname, (size_t)(dot - address->ifname));
+	base[dot - address->ifname] = '\0';
+	if (topo_nic_find(node, base) == NULL)
+		return false;
+	vid = isdigit((unsigned char)dot[1]) ? strtoul(dot + 1, &end, 10) : 0;
+	if (vid == 0 || vid > TOPO_VID_MAX || *end != '\0')
+		diag_error(diags, address->line,
+			   "node \"%s\": \"%s\" is no VLAN interface; it is IF.VLAN with a VLAN "
+			   "from 1 to "
+			   "%d, like eth1.10",
+			   node->name, address->ifname, TOPO_VID_MAX);
+	return true;
+}
+
 static void vm_check(const struct topo *topo, const struct topo_node *node, struct diag_list *diags)
 {
 	const char *names[TOPO_NICS_MAX];
@@ -264,7 +289,8 @@ static void vm_check(const struct topo *topo, const struct topo_node *node, stru
 		const struct topo_address *address = &node->addresses[i];
 		const char *meant;
 
-		if (topo_nic_find(node, address->ifname) != NULL)
+		if (topo_nic_find(node, address->ifname) != NULL ||
+		    vlan_interface_check(node, address, diags))
 			continue;
 		meant = suggest_word(address->ifname, names, node->n_nics);
 		diag_error(diags, address->line,
