@@ -21,8 +21,7 @@ struct datapath_options {
 	uint32_t fdb_capacity;
 	enum datapath_poll_mode poll_mode;
 	uint32_t idle_us;	/* a worker sleeps after so long without a frame */
-	/* Called on the control thread from datapath_poll() for each learned or moved station, and when a port's
-	 * peer came or went. May be NULL. */
+	/* Called on the control thread from datapath_poll() when a port's peer came or went. May be NULL. */
 	void (*on_port_change)(struct port *port, void *arg);
 	void *arg;
 };
@@ -40,7 +39,7 @@ void datapath_stop(void);
 /**
  * datapath_publish() - Make @next the configuration of all workers
  *
- * Takes ownership; returns after the grace period, when the previous snapshot has been freed and ports that only it named may
+ * Takes ownership and sets its generation; returns after the grace period, when the previous snapshot has been freed and ports that only it named may
  * be closed. Waits for workers to finish their current burst, microseconds as a rule.
  */
 void datapath_publish(struct snapshot *next);

@@ -6,10 +6,9 @@
 static const struct {
 	const char *name;
 	const char *sentence;
-} reasons[] = {
-	[DROP_NONE] = {"none", "not dropped"},
+} reasons[] = {[DROP_NONE] = {"none", "not dropped"},
 #define DROP_AS_TEXT(symbol, name, sentence) [symbol] = {name, sentence},
-	DROP_REASONS(DROP_AS_TEXT)
+	       DROP_REASONS(DROP_AS_TEXT)
 #undef DROP_AS_TEXT
 };
 static_assert(sizeof(reasons) / sizeof(reasons[0]) == DROP_N, "every reason has a text");

@@ -7,6 +7,9 @@
  * for a VLAN. Readers may refresh the age of an entry; everything else is the writer's.
  *
  * Memory is one mapping made at fdb_new() (16 bytes a slot, twice the capacity), touched as it is used.
+ *
+ * A sixteenth more than the capacity is kept for ports that have few entries: a port with random source addresses may
+ * fill the table, and the others still learn.
  */
 #ifndef DATAPATH_FDB_H
 #define DATAPATH_FDB_H
@@ -21,6 +24,8 @@ struct fdb;
 
 enum { FDB_STATIC = 1, /* set by the user: never ages, moves only by the user */
        FDB_STICKY = 2  /* learned once, then fixed to its port */ };
+
+#define FDB_AGEING_MAX_S 500000
 
 enum fdb_change { FDB_KNOWN, FDB_ADDED, FDB_MOVED, FDB_FULL, FDB_PORT_FULL, FDB_REFUSED };
 
@@ -60,6 +65,16 @@ void fdb_free(struct fdb *fdb);
 int fdb_lookup(const struct fdb *fdb, uint32_t fid, uint64_t mac, uint8_t *flags);
 
 /**
+ * fdb_hash() - Where to look; with fdb_prefetch() and the _hashed functions a burst's lookups overlap
+ * @mac: as from fdb_mac()
+ */
+uint64_t fdb_hash(const struct fdb *fdb, uint32_t fid, uint64_t mac);
+void fdb_prefetch(const struct fdb *fdb, uint64_t hash);
+int fdb_lookup_hashed(const struct fdb *fdb, uint64_t hash, uint32_t fid, uint64_t mac, uint8_t *flags);
+enum fdb_change fdb_refresh_hashed(struct fdb *fdb, uint64_t hash, uint32_t fid, uint64_t mac, uint16_t port,
+				   uint32_t now_s);
+
+/**
  * fdb_refresh() - A frame came from @mac on @port: note the time if the entry says so already
  * Return: FDB_KNOWN: nothing else to do. FDB_ADDED or FDB_MOVED: the writer must be told.
  *         FDB_REFUSED: the entry is static or sticky elsewhere. Context: any thread, never blocks.
@@ -68,6 +83,7 @@ enum fdb_change fdb_refresh(struct fdb *fdb, uint32_t fid, uint64_t mac, uint16_
 
 /**
  * fdb_learn() - Remember that a station was seen behind a port (writer only)
+ * @flags: FDB_STATIC: set by the user, overrides what was learned and is not limited; FDB_STICKY; 0
  * @limit: entries the port may have learned at most, 0: no limit
  * Return: what changed. FDB_FULL and FDB_PORT_FULL leave the table as it was.
  */
@@ -82,7 +98,7 @@ size_t fdb_flush(struct fdb *fdb, bool (*match)(const struct fdb_entry *entry, v
 
 /**
  * fdb_age() - Forget dynamic entries that were not seen for the ageing time (writer only)
- * @ageing_s: ageing time of a fid's switch, 0: never; called per candidate
+ * @ageing_s: ageing time of a fid's switch, 0: never; called per candidate; at most FDB_AGEING_MAX_S counts
  * @budget:   slots to look at in this call; the walk goes on where it stopped
  */
 size_t fdb_age(struct fdb *fdb, uint32_t now_s, uint32_t (*ageing_s)(uint32_t fid, void *arg), void *arg,

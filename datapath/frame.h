@@ -41,7 +41,7 @@ struct frame_offload {
 	uint8_t gso;	      /* enum frame_gso */
 	bool gso_ecn;	      /* VIRTIO_NET_HDR_GSO_ECN was set */
 	uint16_t gso_size;    /* payload bytes per segment (MSS) */
-	uint16_t gso_hdr_len; /* bytes of headers in front of the payload, from the snapshot, not from the guest */
+	uint16_t gso_hdr_len; /* bytes of headers in front of the payload: by stage_parse, from the snapshot */
 	uint16_t csum_start;
 	uint16_t csum_offset;
 };
@@ -51,7 +51,7 @@ enum frame_verdict { FRAME_TO_PORT, FRAME_TO_FLOOD };
 struct frame {
 	/* set by the port at rx */
 	uint8_t *hdr;		/* first snapshot byte, inside buf */
-	uint16_t hdr_len;	/* == min(len, FRAME_HDR_MAX) at rx */
+	uint16_t hdr_len;	/* == min(len, FRAME_HDR_MAX) at rx; tags of patch links may add to it */
 	uint16_t n_segs;	/* 0 when the snapshot holds the whole frame */
 	uint32_t len;		/* hdr_len + all segments */
 	const struct frame_seg *segs;
@@ -68,6 +68,7 @@ struct frame {
 	uint8_t strip;	 /* tag bytes at offset 12 that admit consumed: 0 or 4 */
 	uint16_t l3_off; /* from hdr; 0 when the ethertype is unknown or beyond the snapshot */
 	uint16_t ethertype; /* host order, behind the tags */
+	uint64_t dst_hash; /* of the FDB (learn, for forward) */
 
 	uint8_t buf[FRAME_HDR_ROOM + FRAME_HDR_MAX];
 };

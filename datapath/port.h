@@ -40,7 +40,10 @@ struct port_spec {
 	char ifname[16];	     /* tap: name of the kernel interface, "" when the kernel may choose */
 };
 
-/* Plain u64 written by one thread at a time, read by control with relaxed loads. */
+/*
+ * Written by one thread at a time or atomically, read by control with relaxed loads. Who counts: the pipeline counts
+ * packets and bytes of both directions, and rx wakeups; the port counts tx wakeups under its tx lock.
+ */
 struct port_queue_stats {
 	uint64_t pkts;
 	uint64_t bytes;
@@ -89,11 +92,15 @@ struct port_ops {
 	void (*rx_release)(struct port *port, uint16_t queue);
 	/*
 	 * Deliver, in order. Copies everything it needs before it returns. out[i].drop is DROP_NONE for what was taken and
-	 * the reason for what was not; the caller counts. May be NULL for a port that cannot send.
+	 * the reason for what was not; the caller counts. @queue is below spec.n_queues and stays the same for
+	 * a flow; the port maps it onto the queues its peer has enabled. May be NULL for a port that cannot send.
 	 */
 	void (*tx)(struct port *port, uint16_t queue, struct frame_out *out, uint16_t n);
 
-	/* For a worker that is about to sleep: a readable fd means rx may have work; -1 when there is none (yet). */
+	/*
+	 * For a worker that is about to sleep: an fd that becomes readable means rx may have work; -1 when there
+	 * is none (yet). It is watched edge-triggered, so nobody has to read it.
+	 */
 	int (*rx_fd)(struct port *port, uint16_t queue);
 	/*
 	 * Ask the peer to signal (or to stop signalling) new frames.
@@ -107,6 +114,7 @@ struct port {
 	struct port_spec spec;
 	_Atomic uint32_t tx_offloads; /* PORT_TX_*, changes when a peer connects */
 	_Atomic uint32_t rx_generation; /* bumped when rx_fd() may have changed */
+	_Atomic bool peer_changed;	/* set by port_peer_changed(), cleared when control was told */
 	struct port_queue_stats rxq[PORT_QUEUES_MAX];
 	struct port_queue_stats txq[PORT_QUEUES_MAX];
 	struct port_drops drops[PORT_WORKERS_MAX]; /* indexed by worker */

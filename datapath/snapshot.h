@@ -30,7 +30,8 @@ enum port_role {
 struct port_config {
 	struct port *port;	/* NULL for PORT_UNUSED and for patch ends, which have no I/O */
 	struct port_drops *patch_drops; /* [PORT_WORKERS_MAX], patch ends only: their counters, see patch_stats */
-	struct port_queue_stats *patch_stats; /* [2 * PORT_WORKERS_MAX], patch ends only: rx then tx per worker */
+	struct port_queue_stats *patch_stats; /* [2 * PORT_WORKERS_MAX], patch ends only: worker w receives in
+					       * [2 * w] and sends in [2 * w + 1] */
 	uint8_t role;	    /* enum port_role */
 	bool is_patch;	    /* one end of a link between two switches: output means a second pass at `peer` */
 	bool admin_up;
@@ -84,11 +85,21 @@ struct snapshot *snapshot_new(struct fdb *fdb, uint16_t n_ports, uint16_t n_swit
 /**
  * snapshot_finish() - Derive what control did not fill in: switches' member lists, workers' poll lists
  *
- * Queues are dealt to workers round robin. Call once, after ports[] and switches[] are complete.
+ * A queue goes to worker (port index + queue) % n_workers: as long as its port lives it never changes hands, because
+ * two workers on neighbouring snapshots would poll it together. Call once, after ports[] and switches[] are complete.
  * Return: 0 or -ENOMEM.
  */
 int snapshot_finish(struct snapshot *snapshot);
 
+/** snapshot_free() - Free the snapshot, not the ports and counters it names; NULL is fine */
 void snapshot_free(struct snapshot *snapshot);
+
+/** snapshot_port() - The configuration of a port index, NULL for holes and what is out of range */
+static inline const struct port_config *snapshot_port(const struct snapshot *snapshot, uint32_t index)
+{
+	if (index >= snapshot->n_ports || snapshot->ports[index].role == PORT_UNUSED)
+		return NULL;
+	return &snapshot->ports[index];
+}
 
 #endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The datapath as control sees it: see datapath.h. Control thread only, except where port.c calls in.
+ */
+#include "datapath.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cpulist.h"
+#include "eal.h"
+#include "learn.h"
+#include "worker.h"
+
+#define LEARN_PER_POLL 4096 /* then control gets to do something else */
+
+static struct {
+	struct datapath_options options;
+	struct fdb *fdb;
+	struct learn_queue *learn;
+	struct snapshot *current;
+	uint64_t generation;
+	int event_fd;
+} datapath = {.event_fd = -1};
+
+static int check_options(const struct datapath_options *options, int *cpus, struct err *err)
+{
+	int n;
+
+	if (options->n_workers == 0 || options->n_workers > PORT_WORKERS_MAX)
+		return err_set(err, EINVAL, "%u workers: not 1 to %d", options->n_workers,
+			       PORT_WORKERS_MAX);
+	if (options->cpus == NULL)
+		return 0;
+	n = cpulist_parse(options->cpus, cpus, PORT_WORKERS_MAX, err);
+	if (n >= 0 && n != options->n_workers)
+		return err_set(err, EINVAL, "CPU list \"%s\" names %d CPUs for %u workers",
+			       options->cpus, n, options->n_workers);
+	return n < 0 ? n : 0;
+}
+
+static void free_all(void)
+{
+	snapshot_free(datapath.current);
+	datapath.current = NULL;
+	learn_queue_free(datapath.learn);
+	datapath.learn = NULL;
+	fdb_free(datapath.fdb);
+	datapath.fdb = NULL;
+	if (datapath.event_fd >= 0)
+		close(datapath.event_fd);
+	datapath.event_fd = -1;
+}
+
+int datapath_start(const struct datapath_options *options, struct err *err)
+{
+	int cpus[PORT_WORKERS_MAX], rc = check_options(options, cpus, err);
+
+	if (rc != 0)
+		return rc;
+	rc = eal_start(options->hugepages, err);
+	if (rc != 0)
+		return rc;
+	datapath.options = *options;
+	datapath.event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	datapath.fdb = fdb_new(options->fdb_capacity);
+	datapath.learn = learn_queue_new(datapath.event_fd);
+	datapath.current = snapshot_new(datapath.fdb, 0, 0, options->n_workers);
+	if (datapath.event_fd < 0 || datapath.fdb == NULL || datapath.learn == NULL ||
+	    datapath.current == NULL || snapshot_finish(datapath.current) != 0) {
+		rc = err_set(err, ENOMEM, "no memory for the datapath with %u FDB entries",
+			     options->fdb_capacity);
+		goto free;
+	}
+	rc = workers_start(options, options->cpus != NULL ? cpus : NULL, datapath.current,
+			   datapath.learn, datapath.event_fd, err);
+	if (rc != 0)
+		goto free;
+	return 0;
+free:
+	free_all();
+	return rc;
+}
+
+void datapath_stop(void)
+{
+	workers_stop();
+	free_all();
+}
+
+struct learn_context {
+	const struct snapshot *cfg;
+	const struct snapshot *next; /* while one replaces the other; else NULL */
+	uint32_t now_s;
+};
+
+/* The port as the event's sender knew it, or NULL if it is gone or another. */
+static const struct port_config *event_port(const struct snapshot *cfg,
+					    const struct learn_event *event)
+{
+	const struct port_config *port = snapshot_port(cfg, event->port);
+
+	if (port == NULL || port->role != PORT_SWITCHED || port->sw != event->fid >> 12 ||
+	    !vlan_is_member(&port->vlan, event->fid & 0xfff))
+		return NULL;
+	return port;
+}
+
+static void learn_one(const struct learn_event *event, void *arg)
+{
+	const struct learn_context *context = arg;
+	const struct port_config *port = event_port(context->cfg, event), *next = port;
+
+	if (context->next != NULL)
+		next = event_port(context->next, event);
+	if (port == NULL || next == NULL || port->port != next->port ||
+	    port->patch_drops != next->patch_drops)
+		return; /* the station's next frame tells again */
+	fdb_learn(datapath.fdb, event->fid, event->mac, event->port, next->sticky ? FDB_STICKY : 0,
+		  next->fdb_limit, context->now_s);
+}
+
+static uint32_t learn_drain_into_fdb(const struct snapshot *next, uint32_t max)
+{
+	struct learn_context context = {.cfg = datapath.current, .next = next};
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	context.now_s = (uint32_t)now.tv_sec;
+	return learn_drain(datapath.learn, max, learn_one, &context);
+}
+
+void datapath_publish(struct snapshot *next)
+{
+	next->generation = ++datapath.generation;
+	workers_publish(next);
+	/* Events of the old snapshot may name ports that the new one does not have, or has given to others. */
+	learn_drain_into_fdb(next, UINT32_MAX);
+	snapshot_free(datapath.current);
+	datapath.current = next;
+}
+
+const struct snapshot *datapath_current(void)
+{
+	return datapath.current;
+}
+
+struct fdb *datapath_fdb(void)
+{
+	return datapath.fdb;
+}
+
+int datapath_event_fd(void)
+{
+	return datapath.event_fd;
+}
+
+static void report_port_changes(void)
+{
+	const struct snapshot *cfg = datapath.current;
+
+	for (uint32_t i = 0; i < cfg->n_ports && cfg == datapath.current; i++) {
+		struct port *port = cfg->ports[i].port;
+
+		if (port != NULL && atomic_exchange(&port->peer_changed, false) &&
+		    datapath.options.on_port_change != NULL)
+			datapath.options.on_port_change(port, datapath.options.arg);
+	}
+	if (cfg != datapath.current)
+		workers_notify_control(); /* the callback published: look again, from the start */
+}
+
+void datapath_poll(void)
+{
+	uint64_t value;
+
+	if (read(datapath.event_fd, &value, sizeof(value)) < 0)
+		value = 0; /* called without need: fine */
+	if (learn_drain_into_fdb(NULL, LEARN_PER_POLL) == LEARN_PER_POLL)
+		workers_notify_control();
+	report_port_changes();
+}
+
+void datapath_worker_stats(uint16_t worker, struct datapath_worker_stats *stats)
+{
+	const struct worker *w = &workers.workers[worker];
+	struct timespec cpu;
+	clockid_t clock;
+
+	memset(stats, 0, sizeof(*stats));
+	if (worker >= datapath_n_workers())
+		return;
+	*stats = w->stats;
+	if (pthread_getcpuclockid(w->thread, &clock) == 0 && clock_gettime(clock, &cpu) == 0)
+		stats->cpu_ns = (uint64_t)cpu.tv_sec * UINT64_C(1000000000) + (uint64_t)cpu.tv_nsec;
+}
+
+uint16_t datapath_n_workers(void)
+{
+	return atomic_load(&workers.n);
+}
+
+bool datapath_hugepages(void)
+{
+	return datapath.options.hugepages;
+}

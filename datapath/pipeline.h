@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A burst's way through the stages. Read pipeline.c for the list.
+ *
+ * A struct pipeline is one worker's private state. It needs no EAL and no threads: tests and benchmarks run it on
+ * frames of their own.
+ */
+#ifndef DATAPATH_PIPELINE_H
+#define DATAPATH_PIPELINE_H
+
+#include "frame.h"
+#include "learn.h"
+#include "output.h"
+#include "snapshot.h"
+
+#define PIPELINE_CROSSINGS_MAX                                                                     \
+	16384 /* over patch links, per received burst: bounds what a loop can cost */
+#define PIPELINE_RECENT_MAX 64
+
+struct burst {
+	const struct snapshot *cfg;
+	uint16_t n;
+	struct frame *frames[FRAME_BURST];
+};
+
+/* Frames that crossed a patch link and wait for their next pass. */
+struct pipeline_level {
+	uint16_t n;
+	struct frame frames[FRAME_BURST];
+};
+
+struct pipeline {
+	uint16_t worker;
+	bool shared_tx; /* other workers send on the same tx queues: count atomically */
+	uint32_t now_s; /* CLOCK_MONOTONIC, for ages; the worker keeps it */
+	uint64_t now_tsc;
+	struct learn_queue *learn; /* shared */
+	uint64_t n_learn_refused;
+	struct {
+		uint64_t key;
+		uint64_t tsc;
+		uint16_t port;
+	} recent[PIPELINE_RECENT_MAX]; /* handed to the writer a moment ago: not again */
+	uint32_t crossings_left;
+	struct output output;
+	struct pipeline_level levels[FRAME_HOPS_MAX];
+};
+
+struct stage {
+	const char *name;
+	/* Removes from the burst what it drops. */
+	void (*run)(struct pipeline *pl, struct burst *b);
+};
+
+/* In the order of a frame's way; ends with a NULL name. */
+extern const struct stage stages[];
+
+void stage_parse(struct pipeline *pl, struct burst *b);
+void stage_admit(struct pipeline *pl, struct burst *b);
+void stage_learn(struct pipeline *pl, struct burst *b);
+void stage_forward(struct pipeline *pl, struct burst *b);
+void stage_output(struct pipeline *pl, struct burst *b);
+
+/**
+ * pipeline_new() - State of one worker
+ * @worker:    its index
+ * @n_workers: of all
+ * @learn:     where new stations go, borrowed
+ * Return: NULL when memory does not suffice.
+ */
+struct pipeline *pipeline_new(uint16_t worker, uint16_t n_workers, struct learn_queue *learn);
+void pipeline_free(struct pipeline *pl);
+
+/**
+ * pipeline_run() - Take received frames all the way
+ * @frames: as from rx(), in_port set; may be changed
+ *
+ * All output is done when it returns: the frames may be released.
+ */
+void pipeline_run(struct pipeline *pl, const struct snapshot *cfg, struct frame *frames,
+		  uint16_t n);
+
+/**
+ * pipeline_cross() - A frame leaves by a patch end: queue it for a pass at the other end
+ * @out:  the frame and its tags on this link
+ * @from: the patch end it leaves by, with is_patch set
+ */
+void pipeline_cross(struct pipeline *pl, const struct snapshot *cfg, const struct frame_out *out,
+		    const struct port_config *from);
+
+/** pipeline_drop_at() - Count a drop on a port, whether it has I/O or is a patch end */
+static inline void pipeline_drop_at(struct pipeline *pl, const struct port_config *port,
+				    enum drop_reason reason)
+{
+	if (port->port != NULL)
+		port_drop(port->port, pl->worker, reason, 1);
+	else if (port->patch_drops != NULL)
+		port->patch_drops[pl->worker].by_reason[reason]++;
+}
+
+/** pipeline_drop() - Count a drop on the port where the frame came in */
+static inline void pipeline_drop(struct pipeline *pl, const struct burst *b, const struct frame *f,
+				 enum drop_reason reason)
+{
+	pipeline_drop_at(pl, &b->cfg->ports[f->in_port], reason);
+}
+
+/** pipeline_l3_len() - Bytes that count against an MTU: without Ethernet header and tags, per segment for GSO */
+static inline uint32_t pipeline_l3_len(const struct frame *f)
+{
+	uint32_t overhead = 14 + 4 * (uint32_t)f->n_tags, len = f->len;
+
+	if (f->offload.gso != FRAME_GSO_NONE)
+		len = (uint32_t)f->offload.gso_hdr_len + f->offload.gso_size;
+	return len > overhead ? len - overhead : 0;
+}
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Building and freeing snapshots: control thread only.
+ */
+#include "snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct snapshot *snapshot_new(struct fdb *fdb, uint16_t n_ports, uint16_t n_switches,
+			      uint16_t n_workers)
+{
+	struct snapshot *s;
+
+	if (n_ports > SNAPSHOT_PORTS_MAX || n_switches > SNAPSHOT_SWITCHES_MAX || n_workers == 0 ||
+	    n_workers > PORT_WORKERS_MAX)
+		return NULL;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return NULL;
+	s->fdb = fdb;
+	s->n_ports = n_ports;
+	s->n_switches = n_switches;
+	s->n_workers = n_workers;
+	s->ports = calloc(n_ports + 1u, sizeof(*s->ports));
+	s->switches = calloc(n_switches + 1u, sizeof(*s->switches));
+	if (s->ports == NULL || s->switches == NULL) {
+		snapshot_free(s);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < n_ports; i++) {
+		s->ports[i].sw = SNAPSHOT_NONE;
+		s->ports[i].peer = SNAPSHOT_NONE;
+	}
+	for (uint32_t i = 0; i < n_switches; i++)
+		s->switches[i].peer_port = SNAPSHOT_NONE;
+	return s;
+}
+
+static bool is_member(const struct snapshot *s, const struct port_config *port)
+{
+	return port->role == PORT_SWITCHED && port->sw < s->n_switches &&
+	       s->switches[port->sw].used;
+}
+
+static int switches_finish(struct snapshot *s)
+{
+	for (uint32_t i = 0; i < s->n_ports; i++)
+		if (is_member(s, &s->ports[i]))
+			s->switches[s->ports[i].sw].n_ports++;
+	for (uint32_t i = 0; i < s->n_switches; i++) {
+		struct switch_config *sw = &s->switches[i];
+
+		if (sw->n_ports == 0)
+			continue;
+		sw->ports = calloc(sw->n_ports, sizeof(*sw->ports));
+		if (sw->ports == NULL)
+			return -ENOMEM;
+		sw->n_ports = 0;
+	}
+	for (uint32_t i = 0; i < s->n_ports; i++) {
+		struct switch_config *sw;
+
+		if (!is_member(s, &s->ports[i]))
+			continue;
+		sw = &s->switches[s->ports[i].sw];
+		((uint16_t *)sw->ports)[sw->n_ports++] = (uint16_t)i;
+	}
+	return 0;
+}
+
+static uint16_t n_rx_queues(const struct port_config *port)
+{
+	if (port->role == PORT_UNUSED || port->port == NULL || port->port->ops->rx == NULL)
+		return 0;
+	return port->port->spec.n_queues;
+}
+
+static int polls_finish(struct snapshot *s)
+{
+	for (uint32_t i = 0; i < s->n_ports; i++)
+		for (uint32_t q = 0; q < n_rx_queues(&s->ports[i]); q++)
+			s->polls[(i + q) % s->n_workers].n++;
+	for (uint32_t w = 0; w < s->n_workers; w++) {
+		struct poll_list *list = &s->polls[w];
+
+		list->entries = calloc(list->n + 1u, sizeof(*list->entries));
+		if (list->entries == NULL)
+			return -ENOMEM;
+		list->n = 0;
+	}
+	for (uint32_t i = 0; i < s->n_ports; i++) {
+		for (uint32_t q = 0; q < n_rx_queues(&s->ports[i]); q++) {
+			struct poll_list *list = &s->polls[(i + q) % s->n_workers];
+
+			((struct poll_entry *)list->entries)[list->n++] =
+				(struct poll_entry){.port = (uint16_t)i, .queue = (uint16_t)q};
+		}
+	}
+	return 0;
+}
+
+int snapshot_finish(struct snapshot *snapshot)
+{
+	int rc = switches_finish(snapshot);
+
+	if (rc == 0)
+		rc = polls_finish(snapshot);
+	return rc;
+}
+
+void snapshot_free(struct snapshot *snapshot)
+{
+	if (snapshot == NULL)
+		return;
+	for (uint32_t i = 0; snapshot->switches != NULL && i < snapshot->n_switches; i++)
+		free((void *)snapshot->switches[i].ports);
+	for (uint32_t w = 0; w < PORT_WORKERS_MAX; w++)
+		free((void *)snapshot->polls[w].entries);
+	free(snapshot->switches);
+	free(snapshot->ports);
+	free(snapshot);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * admit: may this frame enter here, and into which VLAN? IEEE 802.1Q-2018 §6.9, §8.6.2.
+ *
+ * Needs parse. Sets vid, prio, strip. On wires only the port's state and MTU count.
+ */
+#include "pipeline.h"
+#include "reserved.h"
+
+static inline bool source_is_valid(const uint8_t *source)
+{
+	return (source[0] & 1) == 0 && fdb_mac(source) != 0;
+}
+
+/* Reserved addresses are decided before the VLAN: a port may refuse untagged frames and still see BPDUs. */
+static bool reserved_is_dropped(const struct snapshot *cfg, const struct port_config *in,
+				const struct frame *f)
+{
+	const struct switch_config *sw = &cfg->switches[in->sw];
+	uint8_t action;
+
+	if (!reserved_is_group(f->hdr))
+		return false;
+	action = sw->reserved[reserved_index(f->hdr)];
+	return action == RESERVED_DROP ||
+	       (action == RESERVED_PEER && snapshot_port(cfg, sw->peer_port) == NULL);
+}
+
+static enum drop_reason admit_switched(const struct snapshot *cfg, const struct port_config *in,
+				       struct frame *f)
+{
+	enum drop_reason reason;
+
+	if (!source_is_valid(f->hdr + 6))
+		return DROP_SOURCE_MULTICAST;
+	if (reserved_is_dropped(cfg, in, f))
+		return DROP_RESERVED_MULTICAST;
+	reason = vlan_classify(&in->vlan, f);
+	if (reason != DROP_NONE)
+		return reason;
+	return vlan_is_member(&in->vlan, f->vid) ? DROP_NONE : DROP_VLAN_NOT_MEMBER;
+}
+
+static enum drop_reason admit(const struct snapshot *cfg, struct frame *f)
+{
+	const struct port_config *in = &cfg->ports[f->in_port];
+
+	if (in->role == PORT_UNUSED || in->role == PORT_DETACHED)
+		return DROP_PORT_UNATTACHED;
+	if (!in->admin_up)
+		return DROP_PORT_DOWN;
+	if (pipeline_l3_len(f) > in->mtu)
+		return DROP_OVERSIZE;
+	if (in->role == PORT_WIRE) {
+		f->vid = VLAN_NONE;
+		f->strip = 0;
+		return DROP_NONE;
+	}
+	if (in->sw >= cfg->n_switches || !cfg->switches[in->sw].used)
+		return DROP_PORT_UNATTACHED;
+	return admit_switched(cfg, in, f);
+}
+
+void stage_admit(struct pipeline *pl, struct burst *b)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct frame *f = b->frames[i];
+		enum drop_reason reason = admit(b->cfg, f);
+
+		if (__builtin_expect(reason != DROP_NONE, 0)) {
+			pipeline_drop(pl, b, f, reason);
+			continue;
+		}
+		b->frames[kept++] = f;
+	}
+	b->n = kept;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * learn: refresh the station's age, or hand it to the FDB's writer. IEEE 802.1Q-2018 §8.7.
+ *
+ * Needs vid. Sets dst_hash and prefetches what forward will look up, so that the cache misses of a burst overlap.
+ * Drops frames from a station that is static or sticky elsewhere. Wires learn nothing.
+ */
+#include "pipeline.h"
+
+#define RECENT_TSC (1 << 22) /* about a millisecond or two */
+
+/* Whether the writer was told the same a moment ago; it is remembered if not. */
+static bool told_recently(struct pipeline *pl, uint64_t hash, uint64_t key, uint16_t port)
+{
+	size_t i = hash % PIPELINE_RECENT_MAX;
+
+	if (pl->recent[i].key == key && pl->recent[i].port == port &&
+	    pl->now_tsc - pl->recent[i].tsc < RECENT_TSC)
+		return true;
+	pl->recent[i].key = key;
+	pl->recent[i].port = port;
+	pl->recent[i].tsc = pl->now_tsc;
+	return false;
+}
+
+static void tell_writer(struct pipeline *pl, uint64_t hash, uint32_t fid, uint64_t mac,
+			uint16_t port)
+{
+	const struct learn_event event = {.mac = mac, .fid = fid, .port = port};
+
+	if (pl->learn == NULL || told_recently(pl, hash, mac << 16 ^ fid, port))
+		return;
+	if (!learn_push(pl->learn, &event)) {
+		pl->recent[hash % PIPELINE_RECENT_MAX].key = 0;
+		pl->n_learn_refused++;
+	}
+}
+
+void stage_learn(struct pipeline *pl, struct burst *b)
+{
+	struct fdb *fdb = b->cfg->fdb;
+	uint64_t hashes[FRAME_BURST];
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct frame *f = b->frames[i];
+		const struct port_config *in = &b->cfg->ports[f->in_port];
+		uint32_t fid = FDB_FID(in->sw, f->vid);
+
+		if (in->role == PORT_WIRE)
+			continue;
+		hashes[i] = fdb_hash(fdb, fid, fdb_mac(f->hdr + 6));
+		fdb_prefetch(fdb, hashes[i]);
+		f->dst_hash = fdb_hash(fdb, fid, fdb_mac(f->hdr));
+		fdb_prefetch(fdb, f->dst_hash);
+	}
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct frame *f = b->frames[i];
+		const struct port_config *in = &b->cfg->ports[f->in_port];
+		uint32_t fid = FDB_FID(in->sw, f->vid);
+		uint64_t mac = fdb_mac(f->hdr + 6);
+		enum fdb_change change = FDB_KNOWN;
+
+		if (in->role != PORT_WIRE)
+			change =
+				fdb_refresh_hashed(fdb, hashes[i], fid, mac, f->in_port, pl->now_s);
+		if (change == FDB_REFUSED) {
+			pipeline_drop(pl, b, f, DROP_STICKY_MOVE);
+			continue;
+		}
+		if (change != FDB_KNOWN && b->cfg->switches[in->sw].learning)
+			tell_writer(pl, hashes[i], fid, mac, f->in_port);
+		b->frames[kept++] = f;
+	}
+	b->n = kept;
+}

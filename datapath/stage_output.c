@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * output: per egress port, the tags, the MTU, and the way out: a port's queue, or a patch link to the next switch.
+ * IEEE 802.1Q-2018 §6.9.2, §8.8.
+ *
+ * Needs verdict, out_port, vid, prio, strip. A frame that reaches no port at all is dropped on its ingress port;
+ * a copy that fails is dropped on its egress port.
+ */
+#include "pipeline.h"
+
+static void output_to(struct pipeline *pl, const struct snapshot *cfg, struct frame *f,
+		      uint16_t index)
+{
+	const struct port_config *port = &cfg->ports[index];
+	struct frame_out *out;
+
+	if (!port->admin_up) {
+		pipeline_drop_at(pl, port, DROP_PORT_DOWN);
+	} else if (pipeline_l3_len(f) > port->mtu) {
+		pipeline_drop_at(pl, port, DROP_OVERSIZE);
+	} else if (port->role == PORT_SWITCHED && !vlan_is_member(&port->vlan, f->vid)) {
+		pipeline_drop_at(pl, port, DROP_VLAN_NOT_MEMBER);
+	} else if (port->is_patch) {
+		struct frame_out crossing = {.f = f};
+
+		vlan_egress(&port->vlan, &crossing);
+		pipeline_cross(pl, cfg, &crossing, port);
+	} else if (port->port == NULL) {
+		pipeline_drop_at(pl, &cfg->ports[f->in_port], DROP_PORT_UNATTACHED);
+	} else {
+		out = output_add(pl, cfg, index, f);
+		if (port->role == PORT_WIRE)
+			out->prefix_len = out->skip = 0;
+		else
+			vlan_egress(&port->vlan, out);
+	}
+}
+
+static void flood(struct pipeline *pl, const struct burst *b, struct frame *f)
+{
+	const struct switch_config *sw = &b->cfg->switches[b->cfg->ports[f->in_port].sw];
+	bool reached = false;
+
+	for (uint32_t i = 0; i < sw->n_ports; i++) {
+		uint16_t index = sw->ports[i];
+		const struct port_config *port = &b->cfg->ports[index];
+
+		if (index == f->in_port || !port->admin_up || !vlan_is_member(&port->vlan, f->vid))
+			continue;
+		output_to(pl, b->cfg, f, index);
+		reached = true;
+	}
+	if (!reached)
+		pipeline_drop(pl, b, f, DROP_NO_MEMBER);
+}
+
+void stage_output(struct pipeline *pl, struct burst *b)
+{
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct frame *f = b->frames[i];
+
+		if (f->verdict == FRAME_TO_FLOOD)
+			flood(pl, b, f);
+		else
+			output_to(pl, b->cfg, f, f->out_port);
+	}
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Worker threads: see worker.h. They are our own pthreads, registered with DPDK.
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_rcu_qsbr.h>
+
+struct workers workers;
+
+static sem_t started; /* posted by each thread when it runs or has failed to */
+
+static uint32_t clock_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint32_t)now.tv_sec;
+}
+
+/* One rx queue, one burst, all the way. */
+static uint16_t poll_queue(struct worker *w, const struct snapshot *cfg, struct poll_entry poll,
+			   struct frame *frames)
+{
+	struct port *port = cfg->ports[poll.port].port;
+	uint16_t n = port->ops->rx(port, poll.queue, w->index, frames, FRAME_BURST);
+	uint64_t bytes = 0;
+
+	if (n == 0)
+		return 0;
+	for (uint16_t i = 0; i < n; i++) {
+		frames[i].in_port = poll.port;
+		bytes += frames[i].len;
+	}
+	port->rxq[poll.queue].pkts += n;
+	port->rxq[poll.queue].bytes += bytes;
+	pipeline_run(w->pl, cfg, frames, n);
+	port->ops->rx_release(port, poll.queue);
+	w->stats.bursts++;
+	w->stats.frames += n;
+	return n;
+}
+
+static void run(struct worker *w)
+{
+	const uint64_t tsc_hz = rte_get_tsc_hz();
+	const uint64_t idle_tsc = tsc_hz / 1000000 * workers.idle_us;
+	uint64_t idle_since = rte_rdtsc(), next_second = 0;
+	static _Thread_local struct frame frames[FRAME_BURST];
+
+	while (!atomic_load_explicit(&workers.stop, memory_order_relaxed)) {
+		const struct snapshot *cfg =
+			atomic_load_explicit(&workers.current, memory_order_acquire);
+		const struct poll_list *list = &cfg->polls[w->index];
+		uint64_t now = rte_rdtsc();
+		uint32_t n = 0;
+
+		w->pl->now_tsc = now;
+		if (now >= next_second) {
+			w->pl->now_s = clock_s();
+			next_second = now + tsc_hz / 8;
+		}
+		for (uint32_t i = 0; i < list->n; i++)
+			n += poll_queue(w, cfg, list->entries[i], frames);
+		rte_rcu_qsbr_quiescent(workers.qsbr, w->index);
+		w->stats.polls++;
+		if (n > 0) {
+			w->stats.learn_ring_full = w->pl->n_learn_refused;
+			idle_since = now;
+			continue;
+		}
+		w->stats.idle_polls++;
+		if (workers.poll_mode == DATAPATH_BUSY || now - idle_since < idle_tsc) {
+			rte_pause();
+			continue;
+		}
+		/* Quiescent for the last snapshot: this one may be newer, take it again. */
+		worker_sleep(w, atomic_load_explicit(&workers.current, memory_order_acquire));
+		idle_since = rte_rdtsc();
+		next_second = 0;
+	}
+}
+
+static int pin(int cpu)
+{
+	cpu_set_t set;
+
+	if (cpu < 0)
+		return 0;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return -pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	char name[16];
+
+	snprintf(name, sizeof(name), "worker-%u", w->index);
+	pthread_setname_np(pthread_self(), name);
+	w->start_rc = pin(w->cpu);
+	if (w->start_rc == 0 && rte_thread_register() != 0)
+		w->start_rc = -rte_errno;
+	if (w->start_rc != 0) {
+		sem_post(&started);
+		return NULL;
+	}
+	rte_rcu_qsbr_thread_register(workers.qsbr, w->index);
+	rte_rcu_qsbr_thread_online(workers.qsbr, w->index);
+	sem_post(&started);
+	run(w);
+	rte_rcu_qsbr_thread_offline(workers.qsbr, w->index);
+	rte_rcu_qsbr_thread_unregister(workers.qsbr, w->index);
+	rte_thread_unregister();
+	return NULL;
+}
+
+static void worker_fini(struct worker *w)
+{
+	pipeline_free(w->pl);
+	if (w->wake_fd >= 0)
+		close(w->wake_fd);
+	if (w->epoll_fd >= 0)
+		close(w->epoll_fd);
+}
+
+static int worker_start(struct worker *w, uint16_t index, int cpu, uint16_t n_workers,
+			struct learn_queue *learn, struct err *err)
+{
+	int rc;
+
+	memset(w, 0, sizeof(*w));
+	w->index = index;
+	w->cpu = cpu;
+	w->epoll_fd = -1;
+	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	w->pl = pipeline_new(index, n_workers, learn);
+	if (w->pl == NULL || w->wake_fd < 0) {
+		rc = err_set(err, ENOMEM, "no memory or no file descriptor for worker %u", index);
+		goto fini;
+	}
+	rc = pthread_create(&w->thread, NULL, worker_main, w);
+	if (rc != 0) {
+		rc = err_set(err, rc, "cannot start worker %u: %s", index, strerror(rc));
+		goto fini;
+	}
+	while (sem_wait(&started) != 0)
+		;
+	if (w->start_rc == 0)
+		return 0;
+	pthread_join(w->thread, NULL);
+	rc = err_set(err, -w->start_rc, "cannot start worker %u on CPU %d: %s", index, cpu,
+		     strerror(-w->start_rc));
+fini:
+	worker_fini(w);
+	return rc;
+}
+
+int workers_start(const struct datapath_options *options, const int *cpus,
+		  const struct snapshot *first, struct learn_queue *learn, int control_fd,
+		  struct err *err)
+{
+	size_t size = rte_rcu_qsbr_get_memsize(PORT_WORKERS_MAX);
+	int rc;
+
+	sem_init(&started, 0, 0);
+	workers.qsbr = aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN(size, RTE_CACHE_LINE_SIZE));
+	if (workers.qsbr == NULL)
+		return err_set(err, ENOMEM, "out of memory");
+	rte_rcu_qsbr_init(workers.qsbr, PORT_WORKERS_MAX);
+	workers.poll_mode = options->poll_mode;
+	workers.idle_us = options->idle_us;
+	workers.control_fd = control_fd;
+	atomic_store(&workers.stop, false);
+	atomic_store(&workers.current, first);
+	for (uint16_t i = 0; i < options->n_workers; i++) {
+		rc = worker_start(&workers.workers[i], i, cpus != NULL ? cpus[i] : -1,
+				  options->n_workers, learn, err);
+		if (rc != 0) {
+			workers_stop();
+			return rc;
+		}
+		atomic_fetch_add(&workers.n, 1);
+	}
+	return 0;
+}
+
+void workers_stop(void)
+{
+	uint16_t n = atomic_load(&workers.n);
+
+	atomic_store(&workers.stop, true);
+	workers_wake();
+	for (uint16_t i = 0; i < n; i++)
+		pthread_join(workers.workers[i].thread, NULL);
+	atomic_store(&workers.n, 0);
+	for (uint16_t i = 0; i < n; i++)
+		worker_fini(&workers.workers[i]);
+	free(workers.qsbr);
+	workers.qsbr = NULL;
+}
+
+const struct snapshot *workers_publish(const struct snapshot *next)
+{
+	const struct snapshot *previous = atomic_exchange(&workers.current, next);
+
+	workers_wake();
+	workers_quiesce();
+	return previous;
+}
+
+static void signal_fd(int fd)
+{
+	const uint64_t one = 1;
+
+	if (write(fd, &one, sizeof(one)) < 0)
+		return; /* the counter is at its limit: it is readable then, too */
+}
+
+void workers_wake(void)
+{
+	uint16_t n = atomic_load(&workers.n);
+
+	for (uint16_t i = 0; i < n; i++)
+		signal_fd(workers.workers[i].wake_fd);
+}
+
+void workers_quiesce(void)
+{
+	uint64_t token;
+
+	if (atomic_load(&workers.n) == 0)
+		return;
+	token = rte_rcu_qsbr_start(workers.qsbr);
+	while (rte_rcu_qsbr_check(workers.qsbr, token, false) == 0)
+		usleep(20); /* a worker may share our CPU */
+}
+
+void workers_notify_control(void)
+{
+	if (atomic_load(&workers.n) != 0)
+		signal_fd(workers.control_fd);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * How a worker sleeps without missing a frame.
+ *
+ * Theory of operation
+ *   1. The epoll set holds the fd of each of the worker's rx queues, edge-triggered, and the wake fd. It is made anew when the
+ *      snapshot or an rx_generation changed since it was made.
+ *   2. All queues are armed: from now on a sender signals. A port that has frames already says so, and the worker stays.
+ *   3. A frame that comes after 2 makes its fd ready; a new snapshot or a changed fd makes the wake fd ready (written
+ *      after the change). So epoll_wait() returns whatever happens, even if it happened before the call.
+ *   4. Between going offline and coming online nothing of the snapshot is touched: it may be freed.
+ *
+ * Queues without an fd have nobody to signal, or no one yet. They get another look four times a second.
+ */
+#include "worker.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <rte_rcu_qsbr.h>
+
+#define NO_FD_PERIOD_MS 250
+#define EVENTS_MAX	64
+#define EVENT_WAKE	UINT32_MAX
+
+static uint64_t sum_generations(const struct snapshot *cfg, const struct poll_list *list)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < list->n; i++)
+		sum += atomic_load_explicit(&cfg->ports[list->entries[i].port].port->rx_generation,
+					    memory_order_acquire);
+	return sum;
+}
+
+static void watch(struct worker *w, const struct snapshot *cfg, const struct poll_list *list,
+		  uint64_t generations)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = EVENT_WAKE};
+
+	if (w->epoll_fd >= 0)
+		close(w->epoll_fd);
+	w->watches_all = true;
+	w->watched_generation = cfg->generation;
+	w->watched_fds = generations;
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (w->epoll_fd < 0 || epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->wake_fd, &event) != 0) {
+		w->watches_all = false; /* out of fds: sleep by the clock */
+		return;
+	}
+	for (uint32_t i = 0; i < list->n; i++) {
+		struct port *port = cfg->ports[list->entries[i].port].port;
+		int fd = port->ops->rx_fd(port, list->entries[i].queue);
+
+		event.events = EPOLLIN | EPOLLET;
+		event.data.u32 = i;
+		if (fd < 0 || epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
+			w->watches_all = false;
+	}
+}
+
+/* Return: how many were armed before one said that frames are waiting; all if none did. */
+static uint32_t arm(const struct snapshot *cfg, const struct poll_list *list)
+{
+	for (uint32_t i = 0; i < list->n; i++) {
+		struct port *port = cfg->ports[list->entries[i].port].port;
+
+		if (port->ops->rx_arm(port, list->entries[i].queue, true))
+			return i;
+	}
+	return list->n;
+}
+
+static void disarm(const struct snapshot *cfg, const struct poll_list *list)
+{
+	for (uint32_t i = 0; i < list->n; i++) {
+		struct port *port = cfg->ports[list->entries[i].port].port;
+
+		port->ops->rx_arm(port, list->entries[i].queue, false);
+	}
+}
+
+static int wait_for_work(struct worker *w, struct epoll_event *events)
+{
+	int n = 0;
+
+	__atomic_store_n(&w->stats.asleep, true, __ATOMIC_RELAXED);
+	w->stats.sleeps++;
+	rte_rcu_qsbr_thread_offline(workers.qsbr, w->index);
+	if (w->epoll_fd >= 0)
+		n = epoll_wait(w->epoll_fd, events, EVENTS_MAX,
+			       w->watches_all ? -1 : NO_FD_PERIOD_MS);
+	else
+		usleep(1000);
+	rte_rcu_qsbr_thread_online(workers.qsbr, w->index);
+	__atomic_store_n(&w->stats.asleep, false, __ATOMIC_RELAXED);
+	return n < 0 ? 0 : n;
+}
+
+static void count_wakeups(const struct worker *w, const struct snapshot *cfg,
+			  const struct poll_list *list, const struct epoll_event *events, int n)
+{
+	for (int i = 0; i < n; i++) {
+		uint32_t entry = events[i].data.u32;
+		uint64_t value;
+
+		if (entry == EVENT_WAKE) {
+			if (read(w->wake_fd, &value, sizeof(value)) < 0)
+				continue; /* somebody else's wake: none */
+		} else if (cfg->generation == w->watched_generation && entry < list->n) {
+			const struct poll_entry *poll = &list->entries[entry];
+
+			cfg->ports[poll->port].port->rxq[poll->queue].wakeups++;
+		}
+	}
+}
+
+void worker_sleep(struct worker *w, const struct snapshot *cfg)
+{
+	const struct poll_list *list = &cfg->polls[w->index];
+	struct epoll_event events[EVENTS_MAX];
+	uint64_t generations = sum_generations(cfg, list);
+	int n;
+
+	if (w->epoll_fd < 0 || w->watched_generation != cfg->generation ||
+	    w->watched_fds != generations)
+		watch(w, cfg, list, generations);
+	if (arm(cfg, list) == list->n) {
+		n = wait_for_work(w, events);
+		cfg = atomic_load_explicit(&workers.current, memory_order_acquire);
+		list = &cfg->polls[w->index];
+		count_wakeups(w, cfg, list, events, n);
+	}
+	disarm(cfg, list);
+}
