@@ -74,7 +74,7 @@ struct virtio_dev_ops {
 	/*
 	 * The driver wrote status 0: let go of the queues. Return: true when that is done; false when a peer must
 	 * let go first: the device calls transport->reset_done() later, and until then the driver, which has to
-	 * poll (virtio 1.2 §2.4.2), reads a status that is not 0. Called again while a reset is under way.
+	 * poll (virtio 1.2 §2.4.2), reads a status that is not 0.
 	 */
 	bool (*reset)(struct virtio_dev *dev);
 	/* The guest kicked queue @index. Main thread. NULL when all queues are kick_external. */
