@@ -203,7 +203,8 @@ json_t *diff_print(const struct model *old, const struct model *next,
 		const struct model_port *before = model_port_find(old, next->ports[i]->spec.name);
 
 		op = diff_port(before, next->ports[i], detail, sizeof(detail));
-		if (before != NULL && op != DIFF_REPLACE && failed != NULL && failed(before, arg)) {
+		if (before != NULL && next->ports[i]->index == SNAPSHOT_NONE &&
+		    op != DIFF_REPLACE && failed != NULL && failed(before, arg)) {
 			op = DIFF_REPLACE;
 			snprintf(detail, sizeof(detail), "was not open");
 		}

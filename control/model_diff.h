@@ -26,8 +26,8 @@ enum diff_op diff_switch(const struct model_switch *old, const struct model_swit
 
 /**
  * diff_print() - All changes as the RPC reports them, removals first
- * @failed: says whether a port of @old is not open although it should be, so that it will be opened
- *          again ("replace"); NULL: none is
+ * @failed: says whether a port of @old is not open although it should be; if @next has it without an index, which
+ *          means that the request named it, it will be opened again ("replace"). NULL: none is.
  * Return: new reference, a list of {op, object, name, detail}.
  */
 json_t *diff_print(const struct model *old, const struct model *next,
