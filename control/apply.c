@@ -233,6 +233,18 @@ no_memory:
 	return -ENOMEM;
 }
 
+/* What a port type says need not name the port; what the user reads must. */
+static void why_complete(struct err *why, const struct model_port *port, int rc)
+{
+	struct err cause = *why;
+
+	if (strncmp(cause.text, "port \"", strlen("port \"")) == 0)
+		return;
+	why->text[0] = '\0';
+	err_set(why, -rc, "port \"%s\": %.400s", port->spec.name,
+		cause.text[0] != '\0' ? cause.text : strerror(-rc));
+}
+
 static int ports_open(struct apply *apply, const struct model *next, const bool *open,
 		      bool tolerant, struct err *err)
 {
@@ -249,8 +261,7 @@ static int ports_open(struct apply *apply, const struct model *next, const bool 
 		if (rc == 0)
 			continue;
 		live_close(live);
-		if (why.text[0] == '\0')
-			err_set(&why, -rc, "port \"%s\": %s", port->spec.name, strerror(-rc));
+		why_complete(&why, port, rc);
 		if (!tolerant)
 			return err_set(err, -rc, "%s", why.text);
 		log_error("%s; the port is left out, name it in a request to try again", why.text);
@@ -292,9 +303,9 @@ static void prepare_undo(struct apply *apply)
 		reopened = true;
 		if (live_open(live, port, &err) != 0) {
 			live_close(live);
+			why_complete(&err, port, -EIO);
 			snprintf(live->error, sizeof(live->error), "%.255s", err.text);
-			log_error("port \"%s\" cannot be opened again: %s", port->spec.name,
-				  err.text);
+			log_error("cannot be opened again: %s", err.text);
 		}
 	}
 	if (reopened) {
@@ -357,8 +368,6 @@ void apply_commit(struct apply *apply)
 
 	apply->generation++;
 	datapath_publish(apply->snapshot);
-	/* What the workers learned under the old snapshot is in the ring: take it before the flush. */
-	datapath_poll();
 	for (size_t i = 0; i < SNAPSHOT_PORTS_MAX; i++) {
 		if (old_live[i].port != apply->next_live[i].port ||
 		    old_live[i].patch_drops != apply->next_live[i].patch_drops) {

@@ -22,7 +22,7 @@
 #define RPC_OUTPUT_PAUSE      (1u << 20)   /* no further request is taken while more is unread */
 #define RPC_OUTPUT_EVENTS_MAX (4u << 20)   /* a subscriber that is so far behind is dropped */
 #define RPC_OUTPUT_TOTAL_MAX  (512u << 20) /* unread answers of all clients */
-#define RPC_OUTPUT_STALL_S    30	   /* dropped after so long without reading a byte */
+#define RPC_OUTPUT_STALL_S    10	   /* dropped after so long without reading a byte */
 
 struct control;
 struct rpc_server;
