@@ -50,7 +50,8 @@ static inline void frames_mac_put(uint8_t *to, uint64_t mac)
 }
 
 /** frames_make() - Untagged frame from station @from to @to, its bytes numbered from @seed */
-static inline size_t frames_make(uint8_t *frame, uint8_t from, uint8_t to, size_t len, unsigned int seed)
+static inline size_t frames_make(uint8_t *frame, uint8_t from, uint8_t to, size_t len,
+				 unsigned int seed)
 {
 	frames_mac_put(frame, frames_mac(to));
 	frames_mac_put(frame + 6, frames_mac(from));
@@ -83,7 +84,8 @@ static inline void frames_file_check(const char *path, unsigned int n, uint8_t f
 }
 
 /** frames_access_port() - An access port of a VLAN, MTU 1500 */
-static inline void frames_access_port(struct port_config *config, struct port *port, uint16_t sw, uint16_t vid)
+static inline void frames_access_port(struct port_config *config, struct port *port, uint16_t sw,
+				      uint16_t vid)
 {
 	*config = (struct port_config){
 		.port = port,

@@ -197,12 +197,25 @@ static void chain_shorter_than_its_header_is_dropped(void **state)
 		DROP_BAD_DESCRIPTOR);
 }
 
-static void runt_is_dropped(void **state)
+static void frame_of_no_bytes_is_dropped(void **state)
 {
 	struct guest *g = sender();
 
 	(void)state;
-	expect_dropped(g, guest_offer_one(g, guest_data(0), VNET_LEN_MAX + 13), DROP_RUNT);
+	expect_dropped(g, guest_offer_one(g, guest_data(0), VNET_LEN_MAX), DROP_BAD_DESCRIPTOR);
+}
+
+static void frame_of_one_byte_is_taken(void **state)
+{
+	struct guest *g = sender();
+
+	(void)state;
+	guest_fill_frame(g, guest_data(0), NULL, 1, 77);
+	guest_offer_one(g, guest_data(0), VNET_LEN_MAX + 1);
+	assert_int_equal(ring_rx(&g->ring, frames, FRAME_BURST, drops), 1);
+	assert_int_equal(frames[0].hdr_len, 1);
+	assert_int_equal(frames[0].hdr[0], 77);
+	guest_free(g);
 }
 
 static void frame_longer_than_any_is_dropped(void **state)
@@ -644,7 +657,8 @@ static void ring_can_be_stopped_and_taken_up_again(void **state)
 		cmocka_unit_test(guest_that_rewrites_its_header_changes_nothing),                  \
 		cmocka_unit_test(empty_descriptor_is_dropped),                                     \
 		cmocka_unit_test(chain_shorter_than_its_header_is_dropped),                        \
-		cmocka_unit_test(runt_is_dropped),                                                 \
+		cmocka_unit_test(frame_of_no_bytes_is_dropped),                                    \
+		cmocka_unit_test(frame_of_one_byte_is_taken),                                      \
 		cmocka_unit_test(frame_longer_than_any_is_dropped),                                \
 		cmocka_unit_test(buffer_outside_memory_is_dropped),                                \
 		cmocka_unit_test(buffer_to_write_is_no_frame),                                     \

@@ -63,7 +63,8 @@ static void wait_for_pkts(const struct port *port, uint64_t pkts)
 {
 	uint64_t end_ns = clock_now_ns() + WAIT_NS;
 
-	while (__atomic_load_n(&port->txq[0].pkts, __ATOMIC_RELAXED) < pkts && clock_now_ns() < end_ns)
+	while (__atomic_load_n(&port->txq[0].pkts, __ATOMIC_RELAXED) < pkts &&
+	       clock_now_ns() < end_ns)
 		pause_ms(1);
 	assert_int_equal(port->txq[0].pkts, pkts);
 }
@@ -160,8 +161,10 @@ static void quiescing_from_elsewhere_returns(void **state)
 
 static int start(void **state)
 {
-	const struct datapath_options options = {
-		.n_workers = 2, .fdb_capacity = 1024, .poll_mode = DATAPATH_ADAPTIVE, .idle_us = 50};
+	const struct datapath_options options = {.n_workers = 2,
+						 .fdb_capacity = 1024,
+						 .poll_mode = DATAPATH_ADAPTIVE,
+						 .idle_us = 50};
 	struct err err = {""};
 
 	(void)state;
