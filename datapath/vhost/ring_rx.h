@@ -17,13 +17,11 @@
 #include "port.h"
 #include "vhost/ring_layout.h"
 
-#define RING_RUNT_LEN 14 /* an Ethernet header */
-
-/* Checks lengths, clears what the stages fill in. */
+/* Checks the length (runts are the stages' business: a wire carries them), clears what the stages fill in. */
 RING_INLINE enum drop_reason ring_frame_begin(struct frame *f, uint32_t len)
 {
-	if (unlikely(len < RING_RUNT_LEN))
-		return DROP_RUNT;
+	if (unlikely(len == 0))
+		return DROP_BAD_DESCRIPTOR;
 	if (unlikely(len > FRAME_LEN_MAX))
 		return DROP_OVERSIZE;
 	memset(f, 0, offsetof(struct frame, buf));
