@@ -18,6 +18,11 @@ void virtio_dev_init(struct virtio_dev *dev, const struct virtio_dev_ops *ops, s
 	}
 }
 
+void virtio_dev_fini(struct virtio_dev *dev)
+{
+	pthread_mutex_destroy(&dev->lock);
+}
+
 void virtio_config_copy(const void *config, uint32_t config_bytes, uint32_t offset, void *data,
 			uint32_t bytes)
 {

@@ -241,7 +241,6 @@ static void virtio_pci_free(struct pci_dev *pci)
 			event_free(transport->kicks[i].event);
 		kick_fds[i] = dev->queues[i].kick_fd;
 	}
-	pthread_mutex_destroy(&dev->lock);
 	dev->ops->free(dev);
 	/* After the device: its threads may have polled them. */
 	for (uint16_t i = 0; i < VIRTIO_QUEUES_MAX; i++)
@@ -364,7 +363,6 @@ int virtio_pci_plug(struct vm *vm, struct virtio_dev *dev, int slot, struct err 
 	int rc;
 
 	if (!transport) {
-		pthread_mutex_destroy(&dev->lock);
 		dev->ops->free(dev);
 		return err_set(err, ENOMEM, "%s: no memory", dev->id);
 	}

@@ -127,6 +127,9 @@ struct virtio_dev {
 void virtio_dev_init(struct virtio_dev *dev, const struct virtio_dev_ops *ops, struct vm *vm,
 		     const char *name);
 
+/** virtio_dev_fini() - For ops->free(), when no thread uses the device any more */
+void virtio_dev_fini(struct virtio_dev *dev);
+
 static inline bool virtio_has(const struct virtio_dev *dev, unsigned int bit)
 {
 	return dev->acked & VIRTIO_BIT(bit);
