@@ -15,12 +15,14 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "check.h"
 #include "devices.h"
 #include "machine.h"
 #include "options.h"
 #include "pci/bus.h"
 #include "x86/acpi.h"
 #include "x86/boot.h"
+#include "x86/power.h"
 
 struct signals {
 	int fd;
@@ -102,6 +104,8 @@ static int kernel_prepare(struct vm *vm, const struct options *options, struct e
 	int rc;
 
 	rc = acpi_write(&machine, vm_mem(vm), &rsdp, err);
+	if (rc == 0 && power_reset_vector_write(vm_mem(vm)))
+		rc = err_set(err, ENOMEM, "too little memory for a kernel");
 	if (rc == 0)
 		rc = boot_load(&files, vm_mem(vm), rsdp, &entry, err);
 	return rc ? rc : vm_cpus_new(vm, &entry, err);
@@ -171,6 +175,8 @@ int main(int argc, char **argv)
 	case OPTIONS_VERSION:
 		puts("vm-runner " NETLOOM_VERSION);
 		return VM_EXIT_POWEROFF;
+	case OPTIONS_CHECK:
+		return check_main();
 	default:
 		return run(&options);
 	}

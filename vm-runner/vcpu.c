@@ -22,6 +22,7 @@
 #include "x86/io.h"
 
 #define SIGNAL_KICK SIGUSR1
+#define RESET_RIP   0xfff0
 
 int vcpu_open(struct vcpu *vcpu, struct vm *vm, unsigned int index, struct err *err)
 {
@@ -87,11 +88,13 @@ static void serve_pio(struct vcpu *vcpu)
 static void crashed(struct vcpu *vcpu, const char *what)
 {
 	struct kvm_regs regs = {0};
-	char reason[200];
+	char reason[200], where[40] = "";
 
-	(void)ioctl(vcpu->fd, KVM_GET_REGS, &regs);
-	snprintf(reason, sizeof(reason), "the guest crashed: CPU %u %s at rip 0x%llx", vcpu->index,
-		 what, regs.rip);
+	/* After a triple fault some CPUs are in their reset state already, which tells nothing. */
+	if (ioctl(vcpu->fd, KVM_GET_REGS, &regs) == 0 && regs.rip != RESET_RIP)
+		snprintf(where, sizeof(where), " at rip 0x%llx", regs.rip);
+	snprintf(reason, sizeof(reason), "the guest crashed: CPU %u %s%s", vcpu->index, what,
+		 where);
 	vm_end(vcpu->vm, VM_EXIT_GUEST_CRASH, reason);
 }
 

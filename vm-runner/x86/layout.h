@@ -4,7 +4,8 @@
  *
  *   0x00001000  GDT, boot structures, page tables: read by the kernel while it starts, then free
  *   0x00020000  kernel command line
- *   0x0009fc00  hole up to 1 MiB; the ACPI tables lie in it, from 0x000e0000
+ *   0x0009fc00  hole up to 1 MiB; the ACPI tables lie in it, from 0x000e0000, and
+ *               the reset vector, at 0x000ffff0
  *   0x00100000  RAM: kernel where it wants to be, initrd at the upper end of low memory
  *   0xc0000000  PCI BARs, 32 bit     0xe0000000  ECAM
  *   0xfec00000  IOAPIC               0xfee00000  local APICs     0xfffbc000  KVM's own pages
@@ -22,7 +23,8 @@
 #define LAYOUT_CMDLINE_MAX  0x10000
 #define LAYOUT_LOW_RAM_END  0x9fc00
 #define LAYOUT_ACPI	    0xe0000
-#define LAYOUT_ACPI_END	    0x100000
+#define LAYOUT_ACPI_END	    0xffff0
+#define LAYOUT_RESET_VECTOR 0xffff0 /* f000:fff0 */
 #define LAYOUT_HIGH_RAM	    0x100000
 #define LAYOUT_IOAPIC	    0xfec00000
 #define LAYOUT_LAPIC	    0xfee00000

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+struct guest_mem;
 struct vm;
 
 /* Offsets from LAYOUT_PORT_POWER, one byte each. */
@@ -23,5 +24,14 @@ uint8_t power_read(unsigned int offset);
 
 /** power_write() - Powers off or resets: ends the VM. Any vCPU thread */
 void power_write(struct vm *vm, unsigned int offset, uint8_t value);
+
+/**
+ * power_reset_vector_write() - Put code at f000:fff0 that uses the reset register
+ *
+ * Linux on hardware-reduced ACPI does not use the FADT's reset register: it takes such a machine to have EFI,
+ * and when it has not, jumps to where a BIOS would be.
+ * Return: 0 or -errno.
+ */
+int power_reset_vector_write(const struct guest_mem *mem);
 
 #endif
