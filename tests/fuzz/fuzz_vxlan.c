@@ -1,0 +1,178 @@
+/* links: vxlan datapath base */
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What an uplink may be sent: a packet is decapsulated, and what comes out is parsed, answered, encapsulated again and written.
+ *
+ * Input: byte 0 chooses segment length, byte 1 offload wishes and repairs, then the packet. With repairs on, the
+ * outer IPv4 header checksum is made right, so that mutations get past it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bum.h"
+#include "checksum.h"
+#include "decap.h"
+#include "encap.h"
+#include "l4.h"
+#include "neigh.h"
+#include "packet.h"
+#include "suppress.h"
+#include "toobig.h"
+#include "wire.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { REPAIR = 1, NEEDS_CSUM = 2, CSUM_VALID = 4, GSO4 = 8, GSO6 = 16 };
+
+static struct vtep_table *table;
+static struct neigh_table *neighbours;
+
+static void check(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void setup(void)
+{
+	static const struct vxlan_ip locals[2] = {
+		{.b = {192, 0, 2, 1}}, {.is_v6 = 1, .b = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}}};
+	static const struct vtep_member members[2] = {{.peer = 0, .flood = true},
+						      {.peer = 1, .flood = true}};
+	struct vtep_peer_spec peers[2] = {
+		{.remote = {.b = {192, 0, 2, 2}}, .local = 0, .n_nexthops = 1},
+		{.remote = {.is_v6 = 1, .b = {0x20, 0x01, 0x0d, 0xb8, [15] = 2}},
+		 .local = 1,
+		 .n_nexthops = 1}};
+	struct vtep_vni_spec vnis[3];
+	struct vtep_spec spec = {.n_locals = 2,
+				 .locals = locals,
+				 .n_peers = 2,
+				 .peers = peers,
+				 .n_vnis = 3,
+				 .vnis = vnis,
+				 .zero_csum6_rx = true};
+	struct neigh_entry neighbour = {
+		.vni = 10010, .ip = {.b = {10, 0, 10, 2}}, .mac = {2, 0, 0, 0, 0, 0x0b}};
+
+	for (int i = 0; i < 2; i++)
+		peers[i].nexthops[0] = (struct vtep_nexthop){.mtu = 9000, .resolved = true};
+	for (uint32_t v = 0; v < 3; v++)
+		vnis[v] = (struct vtep_vni_spec){.vni = 10010 + v,
+						 .vid = (uint16_t)(10 + v),
+						 .tag = (uint8_t)v, /* one of each treatment */
+						 .n_members = 2,
+						 .members = members};
+	check(vtep_table_new(&spec, &table, NULL) == 0);
+	neighbours = neigh_table_new(&neighbour, 1);
+	check(neighbours != NULL);
+}
+
+/* The frame contract of datapath/frame.h. */
+static void check_frame(const struct frame *f)
+{
+	uint32_t len = f->hdr_len;
+	volatile uint8_t sink = 0;
+
+	check(f->hdr >= f->buf && f->hdr + f->hdr_len <= f->buf + sizeof(f->buf));
+	for (uint16_t i = 0; i < f->n_segs; i++) {
+		len += f->segs[i].len;
+		for (uint32_t b = 0; b < f->segs[i].len; b++)
+			sink ^= f->segs[i].base[b];
+	}
+	(void)sink;
+	check(len == f->len);
+}
+
+/* As stage_parse does: the payload begins behind the TCP header that the checksum starts at. */
+static void set_headers_len(struct frame *f)
+{
+	uint16_t tcp = f->offload.csum_start;
+
+	if (f->offload.gso != FRAME_GSO_NONE && tcp + 20 <= f->hdr_len)
+		f->offload.gso_hdr_len = (uint16_t)(tcp + (f->hdr[tcp + 12] >> 4) * 4);
+}
+
+static void send_on(struct frame *f)
+{
+	static uint8_t packet[FRAME_LEN_MAX + FRAME_PREFIX_MAX];
+	struct frame_out template = {.f = f};
+	struct frame_out outs[2];
+	struct encap_dest dests[2];
+	enum drop_reason drop;
+	uint32_t start = 0;
+	uint16_t n = bum_flood(table, 0, VTEP_NONE, &template, outs, dests, 2, &start, &drop);
+
+	encap_burst(table, outs, dests, n);
+	for (uint16_t i = 0; i < n; i++) {
+		struct packet_cursor cursor;
+		uint32_t count = 0;
+
+		if (outs[i].drop != DROP_NONE ||
+		    packet_start(&cursor, &outs[i], dests[i].outer_len) != DROP_NONE)
+			continue;
+		while (packet_next(&cursor, packet, sizeof(packet)) > 0)
+			count++;
+		check(packet_is_done(&cursor) && count == packet_count(&cursor));
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct pull_scratch scratch;
+	struct frame_seg segs[FRAME_SEGS_MAX];
+	struct decap_info info;
+	struct reply reply;
+	struct frame f;
+	uint8_t *packet;
+	uint32_t seg_len, off;
+	uint8_t wishes;
+
+	if (table == NULL)
+		setup();
+	if (size < 2 || size > 16384)
+		return 0;
+	seg_len = data[0] + 1U > size / 32 ? data[0] + 1U : (uint32_t)size / 32;
+	wishes = data[1];
+	data += 2;
+	size -= 2;
+	packet = malloc(size + 1); /* exact, so that the sanitizer sees every overrun */
+	check(packet != NULL);
+	memcpy(packet, data, size);
+	if ((wishes & REPAIR) != 0 && size >= 34) {
+		memset(packet + 24, 0, 2);
+		checksum_store(packet + 24, checksum_sum(packet + 14, 20));
+	}
+
+	memset(&f, 0, sizeof(f));
+	f.hdr = f.buf + FRAME_HDR_ROOM;
+	f.hdr_len = size < FRAME_HDR_MAX ? (uint16_t)size : FRAME_HDR_MAX;
+	memcpy(f.hdr, packet, f.hdr_len);
+	f.len = (uint32_t)size;
+	f.segs = segs;
+	for (off = f.hdr_len; off < size; off += segs[f.n_segs++].len)
+		segs[f.n_segs] = (struct frame_seg){
+			packet + off, size - off < seg_len ? (uint32_t)size - off : seg_len};
+	f.offload.flags = (uint8_t)((wishes & NEEDS_CSUM ? FRAME_NEEDS_CSUM : 0) |
+				    (wishes & CSUM_VALID ? FRAME_CSUM_VALID : 0));
+	f.offload.gso = wishes & GSO4	? FRAME_GSO_TCP4
+			: wishes & GSO6 ? FRAME_GSO_TCP6
+					: FRAME_GSO_NONE;
+	f.offload.gso_size = 100;
+	f.offload.csum_start = (uint16_t)((wishes & GSO6 ? 104 : 84) + (wishes >> 5));
+	f.offload.csum_offset = 16;
+
+	decap_burst(table, &f, &info, 1, &scratch);
+	check_frame(&f);
+	if (info.verdict == DECAP_INNER) {
+		check(info.drop == DROP_NONE && f.len >= WIRE_ETH_LEN && f.hdr_len >= WIRE_ETH_LEN);
+		l4_parse_tags(&f);
+		set_headers_len(&f);
+		suppress_request(neighbours, 10010, &f, &reply);
+		if (toobig_reply(&f, 1400, &reply))
+			check(reply.len <= REPLY_LEN_MAX);
+		send_on(&f);
+	}
+	free(packet);
+	return 0;
+}
