@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "check.h"
+#include "control.h"
 #include "devices.h"
 #include "machine.h"
 #include "options.h"
@@ -34,6 +35,8 @@ struct machine {
 	struct vm *vm;
 	sigset_t signal_set;
 	struct signals signals;
+	struct devices devices;
+	struct control *control;
 };
 
 static void signal_readable(int fd, short what, void *arg)
@@ -128,7 +131,14 @@ static int machine_prepare(struct machine *machine, const struct options *option
 		return -1;
 	rc = signals_open(&machine->signals, &machine->signal_set, machine->vm, err);
 	if (rc == 0)
+		rc = devices_plug(&machine->devices, machine->vm, options, err);
+	if (rc == 0)
 		rc = kernel_prepare(machine->vm, options, err);
+	if (rc == 0 && options->control) {
+		machine->control =
+			control_open(machine->vm, &machine->devices, options->control, err);
+		rc = machine->control ? 0 : -1;
+	}
 	if (rc == 0 && options->pidfile)
 		rc = pidfile_write(options->pidfile, err);
 	return rc;
@@ -138,6 +148,7 @@ static void machine_end(struct machine *machine, const struct options *options)
 {
 	if (options->pidfile)
 		unlink(options->pidfile);
+	control_free(machine->control);
 	if (machine->signals.event)
 		event_free(machine->signals.event);
 	vm_free(machine->vm);
