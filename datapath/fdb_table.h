@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The forwarding database inside: an open hash table of cache-line buckets. For fdb*.c only.
+ *
+ * Theory of operation
+ *   A station has two candidate buckets of four slots, chosen by a keyed hash. At most a bit more than half of the slots are
+ *   used, so nearly all stations are in their first bucket: a lookup is one cache line, which a burst prefetches.
+ *   When both buckets are full a third station is moved from its first to its second bucket; readers look in that order,
+ *   and the copy is made before the original goes, so nobody misses it.
+ *
+ *   A slot is two words. `key` is the address and the low 16 bits of the fid. `value` is all the rest, and a
+ *   version that grows each time the slot is given to another station:
+ *
+ *	version:16 | age:20 | fid_high:8 | unused:1 | valid:1 | flags:2 | port:16
+ *
+ *   The writer changes owner in three steps: value = (version + 1, invalid); key; value = (version + 1, valid, ...).
+ *   A reader takes value, key, value. If both values have the same version, the key between them was the
+ *   owner at that time, so the port is the station's own. It retries only when the writer made progress.
+ *   The port of the same station moves by compare-and-swap, because readers refresh the age in the same word.
+ *
+ * Threads: the writer (control) for what is marked so; readers anywhere.
+ */
+#ifndef DATAPATH_FDB_TABLE_H
+#define DATAPATH_FDB_TABLE_H
+
+#include <stdatomic.h>
+
+#include "fdb.h"
+
+#define SLOTS_PER_BUCKET 4
+#define BUCKETS_PER_CHUNK                                                                          \
+	64 /* a chunk is what one 4 KiB page holds: empty ones are skipped by walks */
+#define SLOTS_PER_CHUNK (BUCKETS_PER_CHUNK * SLOTS_PER_BUCKET)
+
+#define VALUE_PORT	  UINT64_C(0xffff)
+#define VALUE_FLAGS_SHIFT 16
+#define VALUE_FLAGS	  (UINT64_C(3) << VALUE_FLAGS_SHIFT)
+#define VALUE_VALID	  (UINT64_C(1) << 18)
+#define VALUE_FID_SHIFT	  20
+#define VALUE_FID	  (UINT64_C(0xff) << VALUE_FID_SHIFT)
+#define VALUE_AGE_SHIFT	  28
+#define VALUE_AGE_MASK	  UINT32_C(0xfffff)
+#define VALUE_AGE	  ((uint64_t)VALUE_AGE_MASK << VALUE_AGE_SHIFT)
+#define VALUE_VERSION	  (UINT64_C(0xffff) << 48)
+#define VALUE_VERSION_ONE (UINT64_C(1) << 48)
+
+struct slot {
+	_Atomic uint64_t key;
+	_Atomic uint64_t value;
+};
+
+struct bucket {
+	struct slot slots[SLOTS_PER_BUCKET];
+} __attribute__((aligned(64)));
+
+struct fdb {
+	/* constant after fdb_new() */
+	struct bucket *buckets;
+	uint64_t mask; /* number of buckets - 1 */
+	uint64_t seed[2];
+	size_t bytes;  /* of buckets */
+	void *mapping; /* has room to align buckets to large pages */
+	size_t mapping_bytes;
+	uint32_t capacity;
+	uint32_t reserve;
+
+	/* writer only */
+	uint32_t count;
+	bool huge; /* large pages were asked for */
+	size_t age_cursor;
+	struct fdb_counters counters;
+	uint16_t *chunk_used; /* entries per chunk */
+	uint32_t *n_learned;  /* per port */
+	uint32_t *n_static;
+};
+
+struct key {
+	uint64_t word;
+	uint64_t want; /* value bits that must match */
+};
+
+static inline struct key key_make(uint32_t fid, uint64_t mac)
+{
+	return (struct key){
+		.word = mac << 16 | (fid & 0xffff),
+		.want = VALUE_VALID | (uint64_t)((fid >> 16) & 0xff) << VALUE_FID_SHIFT,
+	};
+}
+
+static inline uint16_t value_port(uint64_t value)
+{
+	return (uint16_t)(value & VALUE_PORT);
+}
+
+static inline uint8_t value_flags(uint64_t value)
+{
+	return (uint8_t)((value & VALUE_FLAGS) >> VALUE_FLAGS_SHIFT);
+}
+
+static inline uint64_t value_make(const struct key *key, uint16_t port, uint8_t flags,
+				  uint32_t now_s)
+{
+	return key->want | port | (uint64_t)(flags & 3) << VALUE_FLAGS_SHIFT |
+	       (uint64_t)(now_s & VALUE_AGE_MASK) << VALUE_AGE_SHIFT;
+}
+
+static inline struct bucket *bucket_first(const struct fdb *fdb, uint64_t hash)
+{
+	return &fdb->buckets[hash & fdb->mask];
+}
+
+static inline struct bucket *bucket_second(const struct fdb *fdb, uint64_t hash)
+{
+	return &fdb->buckets[(hash ^ (hash >> 32 | 1)) & fdb->mask];
+}
+
+/* Reader's view of a slot: its value if it belongs to @key, else 0. */
+static inline uint64_t slot_read(const struct slot *slot, const struct key *key)
+{
+	uint64_t before, after;
+
+	if (atomic_load_explicit(&slot->key, memory_order_relaxed) != key->word)
+		return 0;
+	do {
+		before = atomic_load_explicit(&slot->value, memory_order_acquire);
+		if (atomic_load_explicit(&slot->key, memory_order_acquire) != key->word)
+			return 0;
+		after = atomic_load_explicit(&slot->value, memory_order_relaxed);
+	} while (((before ^ after) & VALUE_VERSION) != 0);
+	return (after & (VALUE_VALID | VALUE_FID)) == key->want ? after : 0;
+}
+
+static inline struct slot *bucket_find(struct bucket *bucket, const struct key *key,
+				       uint64_t *value)
+{
+	for (int i = 0; i < SLOTS_PER_BUCKET; i++) {
+		*value = slot_read(&bucket->slots[i], key);
+		if (*value != 0)
+			return &bucket->slots[i];
+	}
+	return NULL;
+}
+
+static inline struct slot *slot_find(const struct fdb *fdb, uint64_t hash, const struct key *key,
+				     uint64_t *value)
+{
+	struct slot *slot = bucket_find(bucket_first(fdb, hash), key, value);
+
+	return slot != NULL ? slot : bucket_find(bucket_second(fdb, hash), key, value);
+}
+
+/* What follows is for the writer. */
+
+static inline bool slot_is_free(const struct slot *slot)
+{
+	return (atomic_load_explicit(&slot->value, memory_order_relaxed) & VALUE_VALID) == 0;
+}
+
+static inline size_t slot_chunk(const struct fdb *fdb, const struct slot *slot)
+{
+	return (size_t)(slot - fdb->buckets[0].slots) / SLOTS_PER_CHUNK;
+}
+
+/* Give the slot to another station, or to none (@value 0). @value comes without a version. */
+static inline void slot_assign(struct fdb *fdb, struct slot *slot, uint64_t key, uint64_t value)
+{
+	uint64_t version = atomic_load_explicit(&slot->value, memory_order_relaxed);
+
+	version = (version + VALUE_VERSION_ONE) & VALUE_VERSION;
+	atomic_store_explicit(&slot->value, version, memory_order_relaxed);
+	atomic_store_explicit(&slot->key, key, memory_order_release);
+	if (value != 0)
+		atomic_store_explicit(&slot->value, version | value, memory_order_release);
+	fdb->chunk_used[slot_chunk(fdb, slot)] += value != 0 ? 1 : -1;
+}
+
+/* Seconds since the entry was seen. A reader's clock may be a little ahead of the caller's: that is 0. */
+static inline uint32_t value_age(uint64_t value, uint32_t now_s)
+{
+	uint32_t seen_s = (uint32_t)((value & VALUE_AGE) >> VALUE_AGE_SHIFT);
+	uint32_t age_s = (now_s - seen_s) & VALUE_AGE_MASK;
+
+	return age_s > VALUE_AGE_MASK / 2 ? 0 : age_s;
+}
+
+static inline void slot_entry(const struct slot *slot, uint32_t now_s, struct fdb_entry *entry)
+{
+	uint64_t key = atomic_load_explicit(&slot->key, memory_order_relaxed);
+	uint64_t value = atomic_load_explicit(&slot->value, memory_order_relaxed);
+
+	entry->mac = key >> 16;
+	entry->fid = (uint32_t)((value & VALUE_FID) >> VALUE_FID_SHIFT) << 16 | (key & 0xffff);
+	entry->port = value_port(value);
+	entry->flags = value_flags(value);
+	entry->age_s = value_age(value, now_s);
+}
+
+static inline uint32_t *port_counter(struct fdb *fdb, uint16_t port, uint8_t flags)
+{
+	return (flags & FDB_STATIC) != 0 ? &fdb->n_static[port] : &fdb->n_learned[port];
+}
+
+static inline void slot_delete(struct fdb *fdb, struct slot *slot)
+{
+	uint64_t value = atomic_load_explicit(&slot->value, memory_order_relaxed);
+
+	(*port_counter(fdb, value_port(value), value_flags(value)))--;
+	fdb->count--;
+	slot_assign(fdb, slot, 0, 0);
+}
+
+#endif
