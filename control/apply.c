@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "datapath.h"
 #include "model_diff.h"
+#include "port_open.h"
 
 struct apply {
 	struct model *model;
@@ -76,7 +77,9 @@ bool apply_port_failed(const struct model_port *port, void *arg)
 {
 	const struct apply *apply = arg;
 
-	return !model_port_is_patch(port) && apply->live[port->index].port == NULL;
+	struct port *live = apply->live[port->index].port;
+
+	return !model_port_is_patch(port) && (live == NULL || port_is_lost(live));
 }
 
 uint64_t apply_generation(const struct apply *apply)
@@ -86,8 +89,6 @@ uint64_t apply_generation(const struct apply *apply)
 
 static int live_open(struct live_port *live, const struct model_port *port, struct err *err)
 {
-	const struct port_ops *ops;
-
 	memset(live, 0, sizeof(*live));
 	if (model_port_is_patch(port)) {
 		live->patch_drops = aligned_alloc(64, PORT_WORKERS_MAX * sizeof(struct port_drops));
@@ -102,11 +103,7 @@ static int live_open(struct live_port *live, const struct model_port *port, stru
 		       2 * PORT_WORKERS_MAX * sizeof(struct port_queue_stats));
 		return 0;
 	}
-	ops = port_ops_find(port->spec.type);
-	if (ops == NULL)
-		return err_set(err, ENOTSUP, "port \"%s\": this netloomd has no ports of type %s",
-			       port->spec.name, port->spec.type);
-	return ops->open(&port->spec, &live->port, err);
+	return port_open(port, &live->port, err);
 }
 
 /* The lowest index in use by nobody, neither now nor next. */
@@ -176,12 +173,6 @@ static void ports_sort(struct apply *apply, const struct model *next, bool *open
 	}
 }
 
-static bool paths_clash(const struct port_spec *a, const struct port_spec *b)
-{
-	return (a->path[0] != '\0' && strcmp(a->path, b->path) == 0) ||
-	       (a->tx_path[0] != '\0' && strcmp(a->tx_path, b->tx_path) == 0);
-}
-
 /* Whether the object behind @old's index is not taken over by the next model. */
 static bool goes(const struct apply *apply, const struct model_port *old)
 {
@@ -202,7 +193,7 @@ static int ports_suspend(struct apply *apply, const struct model *next, const bo
 		if (!goes(apply, old))
 			continue;
 		for (size_t j = 0; j < next->n_ports && !apply->suspended[old->index]; j++) {
-			if (open[j] && paths_clash(&old->spec, &next->ports[j]->spec)) {
+			if (open[j] && port_clash(old, next->ports[j])) {
 				apply->suspended[old->index] = true;
 				n++;
 			}
@@ -374,6 +365,14 @@ void apply_commit(struct apply *apply)
 			live_close(&old_live[i]);
 			replaced[i] = true;
 		}
+	}
+	for (size_t i = 0; i < apply->next->n_ports; i++) {
+		const struct model_port *port = apply->next->ports[i];
+		const struct model_port *before = model_port_find(apply->model, port->spec.name);
+
+		if (before != NULL && apply->next_live[port->index].port != NULL &&
+		    !replaced[port->index])
+			port_follow(apply->next_live[port->index].port, before, port);
 	}
 	apply_fdb_sync(datapath_fdb(), apply->model, apply->next, replaced);
 	model_free(apply->model);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model_tap.h"
 #include "port.h"
 #include "snapshot.h"
 #include "vlan.h"
@@ -26,6 +27,7 @@
 #define MODEL_TYPE_VHOST_USER "vhost-user"
 #define MODEL_TYPE_PCAP	      "pcap"
 #define MODEL_TYPE_PATCH      "patch"
+#define MODEL_TYPE_TAP	      "tap"
 
 struct model_switch {
 	char name[MODEL_NAME_MAX];
@@ -44,6 +46,7 @@ struct model_port {
 		spec; /* name, type and what is behind it; a change of it needs a new port object */
 	char owner[MODEL_NAME_MAX];
 	char patch_peer[MODEL_NAME_MAX]; /* type patch only */
+	struct model_tap tap;		 /* type tap only; a change of it needs a new port object */
 	uint8_t attachment;		 /* enum model_attachment */
 	char target[MODEL_NAME_MAX];	 /* the switch, or the other end of the wire */
 	struct vlan_port vlan;		 /* MODEL_ON_SWITCH only */

@@ -71,6 +71,8 @@ static void spec_diff(const struct port_spec *old, const struct port_spec *next,
 			   next->path);
 	if (strcmp(old->tx_path, next->tx_path) != 0)
 		detail_add(detail, "tx %s -> %s", old->tx_path, next->tx_path);
+	if (strcmp(old->ifname, next->ifname) != 0)
+		detail_add(detail, "ifname %s -> %s", old->ifname, next->ifname);
 	if (old->n_queues != next->n_queues)
 		detail_add(detail, "queues %u -> %u", old->n_queues, next->n_queues);
 	if (old->server != next->server)
@@ -91,12 +93,15 @@ enum diff_op diff_port(const struct model_port *old, const struct model_port *ne
 		const struct model_port *one = old == NULL ? next : old;
 
 		attachment_text(one, after, sizeof(after));
-		detail_add(&detail, "%s%s%s", one->spec.type, one->spec.path[0] != '\0' ? " " : "",
-			   one->spec.path);
+		detail_add(&detail, "%s%s%s%s", one->spec.type,
+			   one->spec.path[0] != '\0' || one->spec.ifname[0] != '\0' ? " " : "",
+			   one->spec.path, one->spec.ifname);
 		detail_add(&detail, "%s", after);
 		return old == NULL ? DIFF_ADD : DIFF_REMOVE;
 	}
 	spec_diff(&old->spec, &next->spec, &detail);
+	if (!model_tap_equal(&old->tap, &next->tap))
+		detail_add(&detail, "namespace, mac or addresses differ");
 	replace = detail.used > 0;
 	if (strcmp(old->owner, next->owner) != 0)
 		detail_add(&detail, "owner \"%s\" -> \"%s\"", old->owner, next->owner);

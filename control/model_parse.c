@@ -104,8 +104,10 @@ static const struct {
 	const char *key, *type;
 } port_type_keys[] = {
 	{"socket", MODEL_TYPE_VHOST_USER}, {"server", MODEL_TYPE_VHOST_USER},
-	{"queues", MODEL_TYPE_VHOST_USER}, {"rx", MODEL_TYPE_PCAP},
-	{"tx", MODEL_TYPE_PCAP},	   {"peer", MODEL_TYPE_PATCH},
+	{"rx", MODEL_TYPE_PCAP},	   {"tx", MODEL_TYPE_PCAP},
+	{"peer", MODEL_TYPE_PATCH},	   {"ifname", MODEL_TYPE_TAP},
+	{"netns", MODEL_TYPE_TAP},	   {"mac", MODEL_TYPE_TAP},
+	{"addresses", MODEL_TYPE_TAP},
 };
 
 /* The socket or file behind a port. */
@@ -120,7 +122,7 @@ static void path_parse(const struct json_reader *reader, const char *key, char *
 static void type_parse(const struct json_reader *reader, struct model_port *port)
 {
 	static const char *const types[] = {MODEL_TYPE_VHOST_USER, MODEL_TYPE_PCAP,
-					    MODEL_TYPE_PATCH, NULL};
+					    MODEL_TYPE_PATCH, MODEL_TYPE_TAP, NULL};
 	uint32_t n_queues = 1;
 	int type;
 
@@ -137,11 +139,19 @@ static void type_parse(const struct json_reader *reader, struct model_port *port
 				     "%s: \"%s\" belongs to type %s, this port is %s", reader->what,
 				     port_type_keys[i].key, port_type_keys[i].type, types[type]);
 	}
+	if (strcmp(types[type], MODEL_TYPE_VHOST_USER) == 0 ||
+	    strcmp(types[type], MODEL_TYPE_TAP) == 0)
+		json_read_uint(reader, "queues", 1, PORT_QUEUES_MAX, &n_queues);
+	else if (json_read_has(reader, "queues"))
+		problems_add(reader->problems, PROBLEM_PARAMS,
+			     "%s: \"queues\" belongs to types vhost-user and tap, this port is %s",
+			     reader->what, types[type]);
 	if (strcmp(types[type], MODEL_TYPE_VHOST_USER) == 0) {
 		json_read_need(reader, "socket");
 		path_parse(reader, "socket", port->spec.path);
 		json_read_bool(reader, "server", &port->spec.server);
-		json_read_uint(reader, "queues", 1, PORT_QUEUES_MAX, &n_queues);
+	} else if (strcmp(types[type], MODEL_TYPE_TAP) == 0) {
+		model_tap_parse(reader, port->spec.ifname, &port->tap);
 	} else if (strcmp(types[type], MODEL_TYPE_PCAP) == 0) {
 		path_parse(reader, "rx", port->spec.path);
 		path_parse(reader, "tx", port->spec.tx_path);
@@ -183,10 +193,10 @@ static void attachment_parse(const struct json_reader *reader, struct model_port
 void model_port_parse(const json_t *value, const char *place, struct model_port *port,
 		      struct problems *problems)
 {
-	static const char *const keys[] = {"name",   "owner",	  "type",   "mtu",    "admin",
-					   "sticky", "fdb_limit", "socket", "server", "queues",
-					   "rx",     "tx",	  "peer",   "switch", "vlan",
-					   "wire",   NULL};
+	static const char *const keys[] = {
+		"name",	  "owner",  "type",   "mtu",   "admin", "sticky",    "fdb_limit",
+		"socket", "server", "queues", "rx",    "tx",	"peer",	     "switch",
+		"vlan",	  "wire",   "ifname", "netns", "mac",	"addresses", NULL};
 	static const char *const states[] = {"up", "down", NULL};
 	uint32_t mtu = MODEL_MTU_DEFAULT;
 	struct json_reader reader;

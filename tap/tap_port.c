@@ -38,7 +38,7 @@ struct tap_port {
 	struct port port;	/* first: see port.h */
 	_Atomic bool gone;	/* the interface was deleted; set by any thread, never cleared */
 	_Atomic int last_error; /* errno of a write that failed for any other reason, 0: none */
-	char first_name[TAP_DEVICE_NAME_MAX]; /* at open(), for messages */
+	char name[TAP_DEVICE_NAME_MAX]; /* the last that control asked for, for messages */
 	uint16_t n_queues;
 	struct tap_queue queues[];
 };
@@ -100,7 +100,7 @@ static int tap_open(const struct port_spec *spec, struct port **out, struct err 
 		goto undo;
 	for (uint16_t q = 0; q < tap->n_queues; q++)
 		tap->queues[q].fd = fds[q];
-	tap_device_name(fds[0], tap->first_name);
+	tap_device_name(fds[0], tap->name);
 	/* The kernel finishes any of these for us. */
 	atomic_store(&tap->port.tx_offloads,
 		     PORT_TX_CSUM | PORT_TX_TSO4 | PORT_TX_TSO6 | PORT_TX_ECN);
@@ -262,8 +262,7 @@ static void tap_status(struct port *port, struct port_status *status)
 	status->n_connects = 1;
 	if (tap_is_gone(tap)) {
 		snprintf(status->detail, sizeof(status->detail),
-			 "interface %s was deleted; delete the port and add it again",
-			 tap->first_name);
+			 "interface %s was deleted; delete the port and add it again", tap->name);
 		return;
 	}
 	status->connected = true;
@@ -280,7 +279,12 @@ static void tap_status(struct port *port, struct port_status *status)
 
 int tap_port_ifname(struct port *port, char name[16])
 {
-	return tap_device_name(tap_of(port)->queues[0].fd, name);
+	struct tap_port *tap = tap_of(port);
+	int ret = tap_device_name(tap->queues[0].fd, name);
+
+	if (ret == 0)
+		memcpy(tap->name, name, sizeof(tap->name));
+	return ret;
 }
 
 int tap_port_set_carrier(struct port *port, bool on)

@@ -23,7 +23,9 @@ extern const struct port_ops tap_port_ops;
 /**
  * tap_port_ifname() - What the interface is called now, in whichever namespace it is
  * @name: out, 16 bytes
- * Return: 0, or -ENODEV when it was deleted.
+ *
+ * Also the name status() speaks of once the interface is gone: ask again after renaming it.
+ * Return: 0, or -ENODEV when it was deleted. Context: control thread.
  */
 int tap_port_ifname(struct port *port, char name[16]);
 

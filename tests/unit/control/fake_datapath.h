@@ -106,6 +106,19 @@ const struct port_ops *port_ops_find(const char *type)
 	return &fake_ops;
 }
 
+/* What port types outside the datapath call. */
+void port_init(struct port *port, const struct port_ops *ops, const struct port_spec *spec)
+{
+	memset(port, 0, sizeof(*port));
+	port->ops = ops;
+	port->spec = *spec;
+}
+
+void port_peer_changed(struct port *port)
+{
+	(void)port;
+}
+
 int datapath_start(const struct datapath_options *options, struct err *err)
 {
 	(void)err;

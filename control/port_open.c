@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "port_open.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "tap/tap_port.h"
+
+const struct port_ops *const control_port_types[] = {
+	&tap_port_ops,
+	NULL,
+};
+
+static const struct port_ops *ops_find(const char *type)
+{
+	for (size_t i = 0; control_port_types[i] != NULL; i++) {
+		if (strcmp(control_port_types[i]->type, type) == 0)
+			return control_port_types[i];
+	}
+	return port_ops_find(type);
+}
+
+static bool is_tap(const struct model_port *port)
+{
+	return strcmp(port->spec.type, MODEL_TYPE_TAP) == 0;
+}
+
+/*
+ * The interface is made here under a name of the kernel's choice if it belongs elsewhere, and gets its own name on the way:
+ * "eth1" may be taken in this namespace and free in that one.
+ */
+static int tap_open(const struct model_port *port, struct port **out, struct err *err)
+{
+	struct nl_link_setup setup = {
+		.netns = port->tap.netns,
+		.new_name = port->spec.ifname,
+		.mac = port->tap.has_mac ? port->tap.mac : NULL,
+		.mtu = port->mtu,
+		.up = true,
+		.n_addresses = port->tap.n_addresses,
+		.addresses = port->tap.addresses,
+	};
+	struct port_spec spec = port->spec;
+	char name[NL_IFNAME_MAX];
+	int ret;
+
+	if (port->tap.netns[0] != '\0')
+		spec.ifname[0] = '\0';
+	ret = tap_port_ops.open(&spec, out, err);
+	if (ret != 0)
+		return ret;
+	ret = tap_port_ifname(*out, name);
+	if (ret != 0) {
+		ret = err_set(err, -ret, "interface %s was deleted at once by somebody else",
+			      port->spec.ifname);
+		goto close_port;
+	}
+	setup.ifname = name;
+	ret = nl_link_configure(&setup, err);
+	if (ret != 0)
+		goto close_port;
+	tap_port_ifname(*out, name);
+	tap_port_set_carrier(*out, port->admin_up);
+	return 0;
+
+close_port:
+	tap_port_ops.close(*out);
+	*out = NULL;
+	return ret;
+}
+
+int port_open(const struct model_port *port, struct port **out, struct err *err)
+{
+	const struct port_ops *ops = ops_find(port->spec.type);
+
+	if (ops == NULL)
+		return err_set(err, ENOTSUP, "port \"%s\": this netloomd has no ports of type %s",
+			       port->spec.name, port->spec.type);
+	return is_tap(port) ? tap_open(port, out, err) : ops->open(&port->spec, out, err);
+}
+
+void port_follow(struct port *live, const struct model_port *before, const struct model_port *now)
+{
+	struct err err = {.text = ""};
+	char name[NL_IFNAME_MAX];
+
+	if (!is_tap(now))
+		return;
+	if (before->admin_up != now->admin_up)
+		tap_port_set_carrier(live, now->admin_up);
+	if (before->mtu != now->mtu && tap_port_ifname(live, name) == 0 &&
+	    nl_link_set_mtu(now->tap.netns, name, now->mtu, &err) != 0)
+		log_error("port \"%s\": %s", now->spec.name, err.text);
+}
+
+bool port_is_lost(struct port *live)
+{
+	struct port_status status;
+
+	if (live == NULL || live->ops != &tap_port_ops)
+		return false;
+	live->ops->status(live, &status);
+	return !status.connected;
+}
+
+bool port_clash(const struct model_port *a, const struct model_port *b)
+{
+	if (is_tap(a) && is_tap(b))
+		return strcmp(a->spec.ifname, b->spec.ifname) == 0 &&
+		       strcmp(a->tap.netns, b->tap.netns) == 0;
+	return (a->spec.path[0] != '\0' && strcmp(a->spec.path, b->spec.path) == 0) ||
+	       (a->spec.tx_path[0] != '\0' && strcmp(a->spec.tx_path, b->spec.tx_path) == 0);
+}
