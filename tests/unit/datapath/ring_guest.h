@@ -70,6 +70,15 @@ static inline struct vring_used *guest_used(struct guest *g)
 	return (struct vring_used *)(g->ram + GUEST_USED);
 }
 
+/* virtio 1.2 §2.7.8: behind the used elements */
+static inline uint16_t guest_avail_event(struct guest *g)
+{
+	uint16_t event;
+
+	memcpy(&event, &guest_used(g)->ring[GUEST_SIZE], sizeof(event));
+	return event;
+}
+
 static inline struct vring_packed_desc_event *guest_driver_event(struct guest *g)
 {
 	return (struct vring_packed_desc_event *)(g->ram + GUEST_AVAIL);
