@@ -94,11 +94,11 @@ void datapath_stop(void)
 
 struct learn_context {
 	const struct snapshot *cfg;
-	const struct snapshot *next; /* while one replaces the other; else NULL */
+	const struct snapshot *previous; /* while its last events are drained, else NULL */
 	uint32_t now_s;
 };
 
-/* The port as the event's sender knew it, or NULL if it is gone or another. */
+/* The port that the event's sender meant, or NULL if it is not a member of that VLAN. */
 static const struct port_config *event_port(const struct snapshot *cfg,
 					    const struct learn_event *event)
 {
@@ -113,20 +113,22 @@ static const struct port_config *event_port(const struct snapshot *cfg,
 static void learn_one(const struct learn_event *event, void *arg)
 {
 	const struct learn_context *context = arg;
-	const struct port_config *port = event_port(context->cfg, event), *next = port;
+	const struct port_config *port = event_port(context->cfg, event), *meant = port;
 
-	if (context->next != NULL)
-		next = event_port(context->next, event);
-	if (port == NULL || next == NULL || port->port != next->port ||
-	    port->patch_drops != next->patch_drops)
-		return; /* the station's next frame tells again */
-	fdb_learn(datapath.fdb, event->fid, event->mac, event->port, next->sticky ? FDB_STICKY : 0,
-		  next->fdb_limit, context->now_s);
+	if (context->previous != NULL &&
+	    event->generation == (uint16_t)context->previous->generation)
+		meant = event_port(context->previous, event);
+	if (port == NULL || meant == NULL || port->port != meant->port ||
+	    port->patch_drops != meant->patch_drops)
+		return; /* the index is another's now */
+	fdb_learn(datapath.fdb, event->fid, event->mac, event->port, port->sticky ? FDB_STICKY : 0,
+		  port->fdb_limit, context->now_s);
 }
 
-static uint32_t learn_drain_into_fdb(const struct snapshot *next, uint32_t max)
+static uint32_t learn_drain_into_fdb(const struct snapshot *cfg, const struct snapshot *previous,
+				     uint32_t max)
 {
-	struct learn_context context = {.cfg = datapath.current, .next = next};
+	struct learn_context context = {.cfg = cfg, .previous = previous};
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
@@ -136,12 +138,14 @@ static uint32_t learn_drain_into_fdb(const struct snapshot *next, uint32_t max)
 
 void datapath_publish(struct snapshot *next)
 {
+	struct snapshot *previous = datapath.current;
+
 	next->generation = ++datapath.generation;
 	workers_publish(next);
-	/* Events of the old snapshot may name ports that the new one does not have, or has given to others. */
-	learn_drain_into_fdb(next, UINT32_MAX);
-	snapshot_free(datapath.current);
+	/* Nobody sends events of the previous snapshot any more: take the last ones while its ports are known. */
+	learn_drain_into_fdb(next, previous, UINT32_MAX);
 	datapath.current = next;
+	snapshot_free(previous);
 }
 
 const struct snapshot *datapath_current(void)
@@ -180,7 +184,7 @@ void datapath_poll(void)
 
 	if (read(datapath.event_fd, &value, sizeof(value)) < 0)
 		value = 0; /* called without need: fine */
-	if (learn_drain_into_fdb(NULL, LEARN_PER_POLL) == LEARN_PER_POLL)
+	if (learn_drain_into_fdb(datapath.current, NULL, LEARN_PER_POLL) == LEARN_PER_POLL)
 		workers_notify_control();
 	report_port_changes();
 }

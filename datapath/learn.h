@@ -21,7 +21,7 @@ struct learn_event {
 	uint64_t mac; /* as in fdb_mac() */
 	uint32_t fid;
 	uint16_t port;
-	uint16_t unused;
+	uint16_t generation; /* low bits of the snapshot's that the port index is from */
 };
 
 struct learn_queue;

@@ -23,10 +23,11 @@ static bool told_recently(struct pipeline *pl, uint64_t hash, uint64_t key, uint
 	return false;
 }
 
-static void tell_writer(struct pipeline *pl, uint64_t hash, uint32_t fid, uint64_t mac,
-			uint16_t port)
+static void tell_writer(struct pipeline *pl, const struct snapshot *cfg, uint64_t hash,
+			uint32_t fid, uint64_t mac, uint16_t port)
 {
-	const struct learn_event event = {.mac = mac, .fid = fid, .port = port};
+	const struct learn_event event = {
+		.mac = mac, .fid = fid, .port = port, .generation = (uint16_t)cfg->generation};
 
 	if (pl->learn == NULL || told_recently(pl, hash, mac << 16 ^ fid, port))
 		return;
@@ -69,7 +70,7 @@ void stage_learn(struct pipeline *pl, struct burst *b)
 			continue;
 		}
 		if (change != FDB_KNOWN && b->cfg->switches[in->sw].learning)
-			tell_writer(pl, hashes[i], fid, mac, f->in_port);
+			tell_writer(pl, b->cfg, hashes[i], fid, mac, f->in_port);
 		b->frames[kept++] = f;
 	}
 	b->n = kept;
