@@ -11,9 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TAIL_BYTES     8192
-#define JSON_BYTES_MAX (1u << 20)
-#define TREE_DEPTH_MAX 16
+#define TAIL_LINE_BYTES 1024
+#define TAIL_BYTES_MAX	(4u << 20)
+#define JSON_BYTES_MAX	(1u << 20)
+#define TREE_DEPTH_MAX	16
 
 int file_mkdir(const char *path, mode_t mode, struct err *err)
 {
@@ -235,7 +236,9 @@ static void log_clean(char *text)
 
 char *file_tail(const char *path, unsigned int lines)
 {
-	char *text = calloc(1, TAIL_BYTES + 1);
+	size_t room = lines < TAIL_BYTES_MAX / TAIL_LINE_BYTES ? (size_t)lines * TAIL_LINE_BYTES
+							       : TAIL_BYTES_MAX;
+	char *text = calloc(1, room + 1);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t got = 0;
 	char *start;
@@ -245,9 +248,9 @@ char *file_tail(const char *path, unsigned int lines)
 			close(fd);
 		return text;
 	}
-	if (lseek(fd, -TAIL_BYTES, SEEK_END) < 0)
+	if (lseek(fd, -(off_t)room, SEEK_END) < 0)
 		lseek(fd, 0, SEEK_SET);
-	got = read(fd, text, TAIL_BYTES);
+	got = read(fd, text, room);
 	close(fd);
 	for (ssize_t i = 0; i < got; i++) {
 		if (text[i] == '\0')

@@ -141,6 +141,7 @@ static int monitor_spawn(struct monitor *m)
 	if (m->vmm == 0) {
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
+		signal(SIGPIPE, SIG_DFL);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(127);
@@ -283,6 +284,7 @@ int monitor_main(const char *folder)
 	int rc;
 
 	prctl(PR_SET_NAME, "netloom-monitor");
+	signal(SIGPIPE, SIG_IGN); /* the starter may be gone before it has read our report */
 	sigemptyset(&m.signals);
 	sigaddset(&m.signals, SIGTERM);
 	sigaddset(&m.signals, SIGINT);

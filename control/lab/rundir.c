@@ -111,6 +111,15 @@ int rundir_make(struct err *err)
 	return rc < 0 ? rc : file_mkdir(rundir_file("labs").text, 0755, err);
 }
 
+void rundir_tidy(void)
+{
+	/* With labs/ gone nothing runs; what `vm-runner --check` said may go too. */
+	if (rmdir(rundir_file("labs").text) == 0 &&
+	    access(rundir_file("netloomd.sock").text, F_OK) != 0)
+		unlink(rundir_file("kvm.json").text);
+	rmdir(rundir_path());
+}
+
 static int name_compare(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);

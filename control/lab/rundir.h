@@ -49,6 +49,9 @@ int rundir_sockets_check(const struct topo *topo, struct err *err);
 /** rundir_make() - Create the run directory (0755) and labs/; Return: 0 or -errno */
 int rundir_make(struct err *err);
 
+/** rundir_tidy() - Remove the folders of the run directory that are empty, and itself */
+void rundir_tidy(void);
+
 /**
  * rundir_labs() - Names of the labs that have a folder, sorted
  * @names: out, array of strings; free with rundir_names_free()

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lab/cli.h"
+#include "lab/proc.h"
+#include "topo/diag.h"
+
+static json_t *diags_json(const struct diag_list *diags)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < diags->n; i++) {
+		const struct diag *d = &diags->items[i];
+
+		json_array_append_new(list, json_pack("{s:s, s:i, s:s, s:s}", "file", diags->file,
+						      "line", (int)d->line, "severity",
+						      d->is_warning ? "warning" : "error", "text",
+						      d->text));
+	}
+	return list;
+}
+
+/* More than the machine has can never start; that other programs leave too little is `up`'s to see. */
+static void memory_check(const struct topo *topo, struct diag_list *diags)
+{
+	uint64_t total = 0;
+	uint64_t needed = 0;
+
+	if (proc_memory_available(&total) == 0)
+		return;
+	for (size_t i = 0; i < topo->n_nodes; i++) {
+		const struct topo_node *node = &topo->nodes[i];
+
+		if (node->kind != TOPO_VM)
+			continue;
+		needed += node->memory_mib;
+		if (node->memory_mib > total)
+			diag_error(diags, node->memory_line,
+				   "node \"%s\": %u MiB of memory do not fit, this machine has "
+				   "%llu MiB",
+				   node->name, node->memory_mib, (unsigned long long)total);
+	}
+	if (needed > total && diags->n_errors == 0)
+		diag_error(diags, 0,
+			   "its VMs have %llu MiB of memory together and this machine has %llu MiB",
+			   (unsigned long long)needed, (unsigned long long)total);
+}
+
+static int validate_one(const char *path, bool json, json_t *all)
+{
+	struct diag_list *diags = calloc(1, sizeof(*diags));
+	struct topo topo;
+	int status;
+
+	if (diags == NULL)
+		return CLI_FAILED;
+	diag_init(diags, path);
+	if (topo_load(&topo, path, diags) == 0)
+		memory_check(&topo, diags);
+	status = diags->n_errors > 0 ? CLI_INVALID : CLI_OK;
+	diag_sort(diags);
+	if (json) {
+		json_array_append_new(
+			all, json_pack("{s:s, s:b, s:i, s:i, s:o}", "file", path, "valid",
+				       status == CLI_OK, "errors", (int)diags->n_errors, "warnings",
+				       (int)diags->n_warnings, "findings", diags_json(diags)));
+	} else {
+		diag_print(diags, stderr);
+		if (status == CLI_OK)
+			printf("%s: lab \"%s\", %zu nodes, %zu links: valid\n", path, topo.name,
+			       topo.n_nodes, topo.n_links);
+	}
+	topo_free(&topo);
+	free(diags);
+	return status;
+}
+
+int cmd_validate(const struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
+	bool json = false;
+	json_t *all;
+	int status = CLI_OK;
+
+	while (cli_option(command, argc, argv, "j", options) != -1)
+		json = true;
+	if (optind == argc)
+		return cli_usage(command, "which file?");
+	all = json_array();
+	for (int i = optind; i < argc; i++) {
+		int one = validate_one(argv[i], json, all);
+
+		if (one != CLI_OK)
+			status = one;
+	}
+	if (json)
+		cli_print_json(all);
+	else
+		json_decref(all);
+	return status;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * netloom: the command line. This file is the list of commands and what their --help says; each command is
+ * in cmd_NAME.c. One thread.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "lab/cli.h"
+#include "lab/monitor.h"
+#include "topo/suggest.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static const struct command commands[] = {
+	{"validate", "[--json] FILE...", "check a lab file: every error at once, with its line",
+	 "Nothing is touched and nothing needs to run.\n\n"
+	 "  netloom validate examples/campus.yaml\n\n"
+	 "Findings go to standard error as FILE:LINE: SENTENCE; warnings do not make a file "
+	 "invalid.\n"
+	 "Exit status: 0 valid, 3 not.\n",
+	 cmd_validate},
+	{"up", "[--dry-run] [--json] [--quiet] [--force] [--timeout S] FILE",
+	 "bring a lab up, or change a running one to what the file says",
+	 "Says what it will do, then does it: starts netloomd when none runs, sets switches, ports "
+	 "and\n"
+	 "wires in one transaction, starts the VMs, waits until each answers, runs their `exec`.\n"
+	 "Run again after an edit, it changes only what differs: VLANs, links and addresses while "
+	 "the\n"
+	 "guests run; a VM is restarted only for what it cannot change (memory, CPUs, its "
+	 "cards).\n\n"
+	 "  netloom up --dry-run examples/campus.yaml      only say it\n"
+	 "  netloom up examples/campus.yaml\n\n"
+	 "  --timeout S   seconds for a guest to answer after its start (default 120)\n"
+	 "  --force       do not look at the free memory\n"
+	 "  --quiet       only failures\n\n"
+	 "Ctrl-C takes back what this `up` has started.\n"
+	 "Exit status: 0 all is up, 1 not all of it, 3 the file has errors, 130 interrupted.\n",
+	 cmd_up},
+	{"down", "[--quiet] LAB|FILE... | --all", "take a lab down, without a trace",
+	 "Ends its VMs (a VM that writes to a disk gets 10 s to power off), removes its switches "
+	 "and ports\n"
+	 "and its folder. The last lab takes along the netloomd that `up` started.\n\n"
+	 "  netloom down campus\n",
+	 cmd_down},
+	{"ps", "[--json] [LAB]", "labs, nodes, VMM used, state, uptime, memory",
+	 "A VM that died says why, with its last console lines.\n\n"
+	 "  netloom ps\n\n"
+	 "MEMORY is the process' share of physical memory (PSS), guest memory included.\n"
+	 "Exit status: 0; 4 when the named lab is not up.\n",
+	 cmd_ps},
+	{"show", "ports|fdb|switches|links|drops [--watch] [--json] [LAB]",
+	 "what the switches see: ports and counters, addresses, drops",
+	 "  netloom show ports campus        counters per port\n"
+	 "  netloom show fdb                 which address is behind which port, in which VLAN\n"
+	 "  netloom show drops               every frame that did not leave, and what to change\n"
+	 "  netloom show links campus        the cables of the lab file and their state\n"
+	 "  netloom show ports --watch       once a second until Ctrl-C\n\n"
+	 "Without LAB: everything in netloomd, also what was made by hand.\n",
+	 cmd_show},
+	{"console", "LAB/NODE", "the VM's console; leave with Ctrl-]",
+	 "  netloom console campus/h1\n\n"
+	 "Everything the guest prints is also in its log (`netloom log`). One console at a time.\n",
+	 cmd_console},
+	{"exec", "[-i] [--timeout S] LAB/NODE -- COMMAND [ARG...]",
+	 "run a command in the guest: its output, its exit status",
+	 "  netloom exec campus/h1 -- ip address\n"
+	 "  netloom exec campus/h1 -- sh -c 'ping -c 1 10.0.10.2 && echo good'\n"
+	 "  tar c dir | netloom exec -i campus/h1 -- tar x -C /root\n\n"
+	 "  -i            pass standard input (up to 8 MiB)\n"
+	 "  --timeout S   give up after S seconds (default: wait)\n\n"
+	 "Output appears when the command has ended; at most 16 MiB of each stream.\n"
+	 "Exit status: the command's (128 + N when signal N ended it); 255 when netloom failed.\n",
+	 cmd_exec},
+	{"link", "set LAB/NODE:IF up|down", "plug or pull a cable; the guest sees its carrier go",
+	 "  netloom link set campus/h1:eth1 down\n"
+	 "  netloom link set campus/h1:eth1 up\n\n"
+	 "Either end of the link may be named. Links between switches work too.\n",
+	 cmd_link},
+	{"log", "[--boot|--console|--vmm] [-n LINES] LAB/NODE", "what a VM has printed",
+	 "  netloom log campus/h1            its console\n"
+	 "  netloom log --boot campus/h1     the early log of the kernel (first serial port)\n"
+	 "  netloom log --vmm campus/h1      what vm-runner or QEMU itself said\n\n"
+	 "  -n LINES      only the last ones\n",
+	 cmd_log},
+	{"start", "LAB/NODE", "start a VM of a lab that is up", "  netloom start campus/h1\n",
+	 cmd_start},
+	{"stop", "[--force] LAB/NODE", "power a VM off; its links stay",
+	 "Presses the power button and waits 20 s, then ends the VM. --force: ends it at once.\n\n"
+	 "  netloom stop campus/h1\n",
+	 cmd_stop},
+	{"restart", "[--force] LAB/NODE", "stop and start a VM; its links stay",
+	 "  netloom restart campus/h1\n", cmd_restart},
+	{"test", "[--json] LAB", "who reaches whom: expected against measured",
+	 "Works out from the lab file who should be able to ping whom, lets every guest ping every "
+	 "other\n"
+	 "and prints both as a matrix.\n\n"
+	 "  netloom test campus\n\n"
+	 "Exit status: 0 everything as expected, 1 not.\n",
+	 cmd_test},
+	{"wire", "SOCKET-A SOCKET-B [--name NAME] | --delete NAME",
+	 "link two VMs that you started yourself: one command",
+	 "Each socket is the vhost-user socket on which a VM listens: vm-runner --net "
+	 "socket=A.sock,..., or\n"
+	 "QEMU -chardev socket,id=c,path=A.sock,server=on -netdev vhost-user,chardev=c,... (memory "
+	 "share=on).\n\n"
+	 "  netloom wire /tmp/a.sock /tmp/b.sock\n"
+	 "  netloom wire --delete wire-1\n\n"
+	 "A wire passes every frame untouched. For two VMs without any work of yours:\n"
+	 "  netloom up examples/two-vms.yaml\n",
+	 cmd_wire},
+	{"switch", "add|set|delete NAME [--ageing S] [--reserved drop|forward] [--learning on|off]",
+	 "make a switch by hand",
+	 "  netloom switch add lan\n"
+	 "  netloom switch set lan --ageing 60\n"
+	 "  netloom switch delete lan          refused while it has ports\n\n"
+	 "--reserved: what happens to 01:80:C2:00:00:0X (spanning tree, LLDP, LACP, PAUSE).\n",
+	 cmd_switch},
+	{"port",
+	 "add|set|delete NAME [--socket PATH [--server]] [--switch SW] [--access V|--trunk "
+	 "LIST|--tunnel V]\n"
+	 "                    [--native V] [--tpid T] [--wire PORT] [--patch PORT] [--mtu N] "
+	 "[--queues N] "
+	 "[--admin up|down]",
+	 "make a port by hand",
+	 "  netloom port add vm1 --socket /tmp/vm1.sock --switch lan --access 10\n"
+	 "  netloom port add vm2 --socket /tmp/vm2.sock --switch lan --trunk 10,20-29 --native 1\n"
+	 "  netloom port set vm1 --access 20\n"
+	 "  netloom port delete vm1\n\n"
+	 "--socket: where the VM listens; with --server, where netloomd listens.\n"
+	 "--patch: the other patch port of a link between two switches; each names the other.\n",
+	 cmd_port},
+};
+
+static void help_print(FILE *out)
+{
+	fputs("netloom - labs of virtual machines on poll-mode switches\n\n"
+	      "Usage: netloom COMMAND [ARGUMENT...]      `netloom COMMAND --help` explains a "
+	      "command\n\n",
+	      out);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+	fputs("\nStart with:\n"
+	      "  netloom up examples/campus.yaml && netloom test campus\n"
+	      "  netloom down campus\n\n"
+	      "How do I just link two VMs?  netloom up examples/two-vms.yaml, or `netloom wire "
+	      "--help`.\n\n"
+	      "Everything that runs is in $NETLOOM_RUNDIR (default /run/netloom).\n"
+	      "Exit status: 0 good, 1 failed, 2 wrong usage, 3 the lab file has errors, 4 no such "
+	      "lab, node or\n"
+	      "port (or nothing runs), 130 interrupted; `exec` gives the guest's, or 255.\n",
+	      out);
+}
+
+static int command_unknown(const char *name)
+{
+	const char *names[ARRAY_SIZE(commands)];
+	const char *meant;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		names[i] = commands[i].name;
+	meant = suggest_word(name, names, ARRAY_SIZE(commands));
+	fprintf(stderr, "netloom: unknown command \"%.60s\"", name);
+	if (meant != NULL)
+		fprintf(stderr, "; did you mean \"%s\"?", meant);
+	fputs("\n`netloom --help` lists them.\n", stderr);
+	return CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	log_init("netloom", LOG_INFO);
+	signal(SIGPIPE, SIG_DFL);
+	if (argc == 3 && strcmp(argv[1], "_monitor") == 0)
+		return monitor_main(argv[2]);
+	if (argc < 2) {
+		help_print(stderr);
+		return CLI_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		help_print(stdout);
+		return CLI_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		printf("netloom %s\n", NETLOOM_VERSION);
+		return CLI_OK;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(argv[1], commands[i].name) == 0) {
+			argv[1] = argv[0]; /* "netloom: unknown option", as getopt says it */
+			return commands[i].run(&commands[i], argc - 1, argv + 1);
+		}
+	}
+	return command_unknown(argv[1]);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The subjects of `netloom show`: fetch a list from netloomd, print it as a table. One thread. */
+#ifndef LAB_SHOW_H
+#define LAB_SHOW_H
+
+#include <jansson.h>
+
+#include "base/err.h"
+#include "lab/rpc.h"
+
+struct show_subject {
+	const char *name;
+	/* @lab: only this one, or NULL for all. @list: out, new reference, a JSON list */
+	int (*fetch)(struct rpc *rpc, const char *lab, json_t **list, struct err *err);
+	/* @list: borrowed */
+	void (*print)(const json_t *list, const char *lab);
+};
+
+int show_ports_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err);
+void show_ports_print(const json_t *list, const char *lab);
+int show_fdb_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err);
+void show_fdb_print(const json_t *list, const char *lab);
+int show_switches_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err);
+void show_switches_print(const json_t *list, const char *lab);
+int show_links_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err);
+void show_links_print(const json_t *list, const char *lab);
+int show_drops_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err);
+void show_drops_print(const json_t *list, const char *lab);
+
+/** show_vlan_text() - "access 10", "trunk 10,20-29 native 1", "tunnel 7" of an RPC vlan object */
+void show_vlan_text(const json_t *vlan, char *text, size_t size);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* `netloom show links`: the cables of the lab files, with the state of the ports behind them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lab/desired.h"
+#include "lab/rundir.h"
+#include "lab/show.h"
+#include "lab/stored.h"
+#include "lab/term.h"
+
+static const json_t *port_find(const json_t *ports, const char *name)
+{
+	const json_t *port;
+	size_t i;
+
+	json_array_foreach (ports, i, port) {
+		const char *this = json_string_value(json_object_get(port, "name"));
+
+		if (this != NULL && name != NULL && strcmp(this, name) == 0)
+			return port;
+	}
+	return NULL;
+}
+
+static const char *end_state(const struct topo *topo, const struct topo_link *link, int end,
+			     const json_t *ports)
+{
+	struct arena arena = {.head = NULL};
+	const struct topo_end *own = &link->ends[end];
+	const json_t *port =
+		port_find(ports, desired_port_name(&arena, topo, own->node, own->ifname));
+	const char *state;
+
+	if (port == NULL)
+		state = "no port";
+	else if (strcmp(json_string_value(json_object_get(port, "admin")) != NULL
+				? json_string_value(json_object_get(port, "admin"))
+				: "up",
+			"down") == 0)
+		state = "admin down";
+	else if (topo_link_is_patch(topo, link) || json_is_true(json_object_get(port, "running")))
+		state = "up";
+	else
+		state = json_is_true(json_object_get(port, "connected")) ? "no driver" : "no VM";
+	arena_free(&arena);
+	return state;
+}
+
+/* The worse of two ends. */
+static const char *link_state(const struct topo *topo, const struct topo_link *link,
+			      const json_t *ports)
+{
+	const char *first = end_state(topo, link, 0, ports);
+	const char *second = end_state(topo, link, 1, ports);
+
+	return strcmp(first, "up") != 0 ? first : second;
+}
+
+static json_t *link_json(const struct topo *topo, const struct topo_link *link, const json_t *ports)
+{
+	json_t *vlan = desired_vlan(&link->vlan);
+	json_t *object =
+		json_pack("{s:s, s:[o, o], s:s, s:s, s:i}", "lab", topo->name, "endpoints",
+			  json_sprintf("%s:%s", link->ends[0].node, link->ends[0].ifname),
+			  json_sprintf("%s:%s", link->ends[1].node, link->ends[1].ifname), "kind",
+			  topo_link_is_wire(topo, link)	   ? "wire"
+			  : topo_link_is_patch(topo, link) ? "patch"
+							   : "port",
+			  "state", link_state(topo, link, ports), "mtu", (int)link->mtu);
+
+	if (vlan != NULL)
+		json_object_set_new(object, "vlan", vlan);
+	return object;
+}
+
+int show_links_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err)
+{
+	json_t *result = NULL;
+	char **labs;
+	int n;
+	int rc = rpc_call(rpc, "port.list", NULL, &result, err);
+
+	if (rc < 0)
+		return rc;
+	n = rundir_labs(&labs, NULL);
+	*list = json_array();
+	for (int i = 0; i < n; i++) {
+		struct stored_lab stored;
+
+		if ((lab != NULL && strcmp(labs[i], lab) != 0) ||
+		    stored_load(labs[i], &stored, NULL) < 0)
+			continue;
+		for (size_t k = 0; k < stored.topo.n_links; k++)
+			json_array_append_new(*list, link_json(&stored.topo, &stored.topo.links[k],
+							       json_object_get(result, "ports")));
+		topo_free(&stored.topo);
+	}
+	rundir_names_free(labs, n > 0 ? n : 0);
+	json_decref(result);
+	return 0;
+}
+
+void show_links_print(const json_t *list, const char *lab)
+{
+	static const char *const headings[] = {"LAB",  "FROM", "TO",	"KIND",
+					       "VLAN", ">MTU", "STATE", NULL};
+	struct table table;
+	const json_t *link;
+	char vlan[128];
+	size_t i;
+
+	(void)lab;
+	table_init(&table, headings);
+	json_array_foreach (list, i, link) {
+		const json_t *ends = json_object_get(link, "endpoints");
+		const char *state = json_string_value(json_object_get(link, "state"));
+
+		show_vlan_text(json_object_get(link, "vlan"), vlan, sizeof(vlan));
+		table_add(&table, "%s", json_string_value(json_object_get(link, "lab")));
+		table_add(&table, "%s", json_string_value(json_array_get(ends, 0)));
+		table_add(&table, "%s", json_string_value(json_array_get(ends, 1)));
+		table_add(&table, "%s", json_string_value(json_object_get(link, "kind")));
+		table_add(&table, "%s", vlan);
+		table_add(&table, "%lld",
+			  (long long)json_integer_value(json_object_get(link, "mtu")));
+		table_add_colour(&table, strcmp(state, "up") == 0 ? TERM_GOOD : TERM_WARN, "%s",
+				 state);
+	}
+	table_print(&table, stdout);
+}
