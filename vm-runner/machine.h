@@ -6,6 +6,7 @@
 #define VM_MACHINE_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "irq.h"
@@ -42,6 +43,7 @@ struct vm {
 	struct cpuid_table *cpuid; /* of the host, until the vCPUs are made */
 	unsigned int n_vcpus;
 	struct vcpu *vcpus;
+	sem_t vcpus_ready, vcpus_go; /* threads that wait, and how many may go on */
 
 	/* Set once by vm_end(), from any thread. */
 	pthread_mutex_t end_lock;
@@ -61,7 +63,10 @@ struct vm *vm_new(const struct vm_config *config, struct err *err);
 /** vm_cpus_new() - Make the vCPUs; the first starts at @entry, the others wait for its INIT */
 int vm_cpus_new(struct vm *vm, const struct boot_entry *entry, struct err *err);
 
-/** vm_run() - Start the vCPUs and serve events until vm_end(). Return: its code. Main thread */
+/** vm_start() - Start the vCPUs' threads; the guest does not run yet */
+int vm_start(struct vm *vm, struct err *err);
+
+/** vm_run() - Run the guest and serve events until vm_end(). Return: its code. Main thread */
 enum vm_exit vm_run(struct vm *vm);
 
 /** vm_power_button_press() - What the guest sees as a press of the ACPI power button */

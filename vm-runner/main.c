@@ -21,6 +21,7 @@
 #include "machine.h"
 #include "options.h"
 #include "pci/bus.h"
+#include "sandbox.h"
 #include "x86/acpi.h"
 #include "x86/boot.h"
 #include "x86/power.h"
@@ -141,6 +142,10 @@ static int machine_prepare(struct machine *machine, const struct options *option
 	}
 	if (rc == 0 && options->pidfile)
 		rc = pidfile_write(options->pidfile, err);
+	if (rc == 0)
+		rc = vm_start(machine->vm, err);
+	if (rc == 0 && options->sandbox)
+		rc = sandbox_enter(err);
 	return rc;
 }
 

@@ -150,6 +150,12 @@ static void vcpu_loop(struct vcpu *vcpu)
 	}
 }
 
+static void sem_wait_fully(sem_t *sem)
+{
+	while (sem_wait(sem) < 0 && errno == EINTR)
+		;
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
@@ -157,6 +163,8 @@ static void *vcpu_thread(void *arg)
 
 	snprintf(name, sizeof(name), "vcpu%u", vcpu->index);
 	pthread_setname_np(pthread_self(), name);
+	sem_post(&vcpu->vm->vcpus_ready);
+	sem_wait_fully(&vcpu->vm->vcpus_go);
 	vcpu_loop(vcpu);
 	return NULL;
 }
@@ -180,7 +188,16 @@ int vcpus_start(struct vm *vm, struct err *err)
 				       strerror(code));
 		vm->vcpus[i].started = true;
 	}
+	/* A thread makes system calls while it starts that it never makes again. */
+	for (unsigned int i = 0; i < vm->n_vcpus; i++)
+		sem_wait_fully(&vm->vcpus_ready);
 	return 0;
+}
+
+void vcpus_go(struct vm *vm)
+{
+	for (unsigned int i = 0; i < vm->n_vcpus; i++)
+		sem_post(&vm->vcpus_go);
 }
 
 void vcpus_stop(struct vm *vm)

@@ -23,10 +23,13 @@ struct vcpu {
 /** vcpu_open() - Make vCPU @index in KVM, without any state yet */
 int vcpu_open(struct vcpu *vcpu, struct vm *vm, unsigned int index, struct err *err);
 
-/** vcpus_start() - Start all threads; they run guest code at once */
+/** vcpus_start() - Start all threads; they wait before their first guest instruction */
 int vcpus_start(struct vm *vm, struct err *err);
 
-/** vcpus_stop() - Bring all threads out of the guest and wait until they have ended. Needs vm->ending */
+/** vcpus_go() - Let all threads run guest code */
+void vcpus_go(struct vm *vm);
+
+/** vcpus_stop() - Bring all threads out of the guest and wait until they have ended. Needs vm->ending, or threads that never went */
 void vcpus_stop(struct vm *vm);
 
 /** vcpus_free() - Close the vCPUs; their threads must have ended */

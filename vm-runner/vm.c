@@ -195,6 +195,8 @@ static struct vm *vm_alloc(const struct vm_config *config, struct err *err)
 	vm->serial.fd = -1;
 	vm->serial.timer_fd = -1;
 	pthread_mutex_init(&vm->end_lock, NULL);
+	sem_init(&vm->vcpus_ready, 0, 0);
+	sem_init(&vm->vcpus_go, 0, 0);
 	if (events_open(vm, err) ||
 	    mem_open(&vm->mem, config->memory_bytes, config->hugepages, err)) {
 		vm_free(vm);
@@ -241,6 +243,9 @@ void vm_free(struct vm *vm)
 {
 	if (!vm)
 		return;
+	atomic_store(&vm->ending, true); /* threads that were started and never went */
+	vcpus_go(vm);
+	vcpus_stop(vm);
 	vcpus_free(vm);
 	pci_bus_free(vm->pci);
 	serial_close(&vm->serial);
@@ -257,15 +262,19 @@ void vm_free(struct vm *vm)
 	mem_close(&vm->mem);
 	free(vm->cpuid);
 	pthread_mutex_destroy(&vm->end_lock);
+	sem_destroy(&vm->vcpus_ready);
+	sem_destroy(&vm->vcpus_go);
 	free(vm);
+}
+
+int vm_start(struct vm *vm, struct err *err)
+{
+	return vcpus_start(vm, err);
 }
 
 enum vm_exit vm_run(struct vm *vm)
 {
-	struct err err = {0};
-
-	if (vcpus_start(vm, &err))
-		vm_end(vm, VM_EXIT_SETUP, err.text);
+	vcpus_go(vm);
 	event_base_dispatch(vm->events);
 	vcpus_stop(vm);
 	pci_bus_reset(vm->pci);
