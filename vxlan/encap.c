@@ -2,11 +2,18 @@
 /* See encap.h. Pure; workers. */
 #include "encap.h"
 
+#include <assert.h>
+
 #include "checksum.h"
 #include "ecn.h"
 #include "entropy.h"
 #include "l4.h"
 #include "wire.h"
+
+/* What an inner frame may have in front: addresses and two tags are 20. */
+#define INNER_PREFIX_MAX 24
+static_assert(VXLAN_OUTER_LEN6 + INNER_PREFIX_MAX <= FRAME_PREFIX_MAX, "prefix fits");
+static_assert(VTEP_OUTER_MAX <= FRAME_PREFIX_MAX, "template fits");
 
 /* Largest frame that will be on the wire inside: one segment of a frame that is still to be segmented. */
 static inline uint32_t inner_frame_len(const struct frame_out *out)
@@ -41,7 +48,7 @@ static enum drop_reason encap_refuse(const struct vtep_peer *peer, const struct 
 {
 	if (peer->unusable != DROP_NONE)
 		return peer->unusable;
-	if (out->prefix_len + peer->outer_len > FRAME_PREFIX_MAX)
+	if (out->prefix_len > INNER_PREFIX_MAX)
 		return DROP_BAD_OFFLOAD; /* more tags than a VLAN egress writes */
 	if (out->f->offload.gso == FRAME_GSO_UDP)
 		return DROP_BAD_OFFLOAD; /* inner fragments: not offered to anyone, see README.md */
@@ -91,6 +98,7 @@ uint16_t encap_burst(const struct vtep_table *table, struct frame_out *outs,
 	for (uint16_t i = 0; i < n; i++) {
 		struct frame_out *out = &outs[i];
 		const struct vtep_peer *peer = &table->peers[dests[i].peer];
+		uint8_t inner[INNER_PREFIX_MAX];
 		uint16_t udp_len = 0, hop = 0;
 
 		out->drop = (uint8_t)encap_refuse(peer, out);
@@ -104,8 +112,10 @@ uint16_t encap_burst(const struct vtep_table *table, struct frame_out *outs,
 		if (out->f->offload.gso == FRAME_GSO_NONE)
 			udp_len = (uint16_t)(frame_out_len(out) + VXLAN_HDR_LEN + WIRE_UDP_LEN);
 
-		memmove(out->prefix + peer->outer_len, out->prefix, out->prefix_len);
-		memcpy(out->prefix, peer->outer, peer->outer_len);
+		/* Always all the bytes there may be: fixed sizes are copied without a loop. */
+		memcpy(inner, out->prefix, sizeof(inner));
+		memcpy(out->prefix, peer->outer, sizeof(peer->outer));
+		memcpy(out->prefix + peer->outer_len, inner, sizeof(inner));
 		if (peer->n_nexthops > 1) {
 			/* ECMP: the low bits, which the source port leaves alone */
 			hop = (uint16_t)(((hash & UINT16_MAX) * peer->n_nexthops) >> 16);
