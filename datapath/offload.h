@@ -38,7 +38,7 @@ static inline bool offload_is_taken(const struct frame_offload *offload, uint32_
 
 	if ((offload->flags & FRAME_NEEDS_CSUM) != 0)
 		needs |= PORT_TX_CSUM;
-	if (offload->gso_ecn)
+	if (offload->gso != FRAME_GSO_NONE && offload->gso_ecn)
 		needs |= PORT_TX_ECN;
 	return (needs & ~takes) == 0;
 }
