@@ -9,8 +9,8 @@
  * When a phase has nothing more to say, pump() moves to the next one the owner's wish calls for. Losing
  * the back-end at any moment loses nothing of the wish: the next one that connects is talked there, too.
  *
- * The back-end is hostile: it gets to say only answers of 8 bytes, to questions we asked, within
- * VHOST_REPLY_TIMEOUT_MS, one at a time. Anything else disconnects it. File descriptors it attaches are
+ * The back-end is hostile: it gets to say only answers of 8 bytes, to questions we asked, in time, one at a
+ * time. Anything else disconnects it. File descriptors it attaches are
  * discarded by the kernel, because we receive without room for them.
  *
  * While one back-end is connected, others are turned away: a switch that is restarted connects again
@@ -113,8 +113,9 @@ static void drop(struct vhost_frontend *frontend, const char *why)
 
 static void timeout_arm(struct vhost_frontend *frontend)
 {
-	static const struct timeval limit = {.tv_sec = VHOST_REPLY_TIMEOUT_MS / 1000,
-					     .tv_usec = VHOST_REPLY_TIMEOUT_MS % 1000 * 1000};
+	struct timeval limit = {.tv_sec = frontend->talk.phase == VHOST_PHASE_STOPPING
+						  ? VHOST_STOP_TIMEOUT_S
+						  : VHOST_START_TIMEOUT_S};
 
 	evtimer_add(frontend->timeout, &limit);
 }

@@ -13,8 +13,14 @@
 
 #include "base/err.h"
 
-#define VHOST_RINGS_MAX	       32
-#define VHOST_REPLY_TIMEOUT_MS 5000
+#define VHOST_RINGS_MAX 32
+
+/*
+ * How long a back-end may take to answer. Long, because it maps the guest's memory, and a back-end with many
+ * cards does so for one after the other; shorter when a guest's driver waits for its rings.
+ */
+#define VHOST_START_TIMEOUT_S 60
+#define VHOST_STOP_TIMEOUT_S  10
 
 struct event_base;
 struct guest_mem;

@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * virtio-net between a scripted driver and a scripted vhost-user back-end:
+ *
+ *   driver (registers, control queue) <-> virtio/net*.c + vhost/ <-> Unix socket <-> back-end
+ */
+#include "driver.h"
+#include "backend.h"
+
+#include "virtio/net.h"
+#include "virtio/net_features.h"
+
+#define PAIRS	2
+#define CONTROL (PAIRS * 2)
+#define ACKED                                                                                      \
+	(VIRTIO_BIT(NET_F_CSUM) | VIRTIO_BIT(NET_F_HOST_TSO4) | VIRTIO_BIT(NET_F_GUEST_CSUM) |     \
+	 VIRTIO_BIT(NET_F_GUEST_TSO4) | VIRTIO_BIT(NET_F_MRG_RXBUF) | VIRTIO_BIT(NET_F_STATUS) |   \
+	 VIRTIO_BIT(NET_F_MAC) | VIRTIO_BIT(NET_F_CTRL_VQ) | VIRTIO_BIT(NET_F_MQ) |                \
+	 VIRTIO_BIT(NET_F_MTU) | VIRTIO_BIT(NET_F_GUEST_ANNOUNCE) |                                \
+	 VIRTIO_BIT(NET_F_CTRL_GUEST_OFFLOADS) | VIRTIO_BIT(NET_F_CTRL_MAC_ADDR))
+#define LINK_UP	 1
+#define ANNOUNCE 2
+
+struct bench {
+	struct driver driver;
+	struct backend backend;
+	struct virtio_dev *dev;
+	char folder[64], path[96];
+};
+
+static int setup_with(void **state, enum net_offloads offloads)
+{
+	struct bench *bench = calloc(1, sizeof(*bench));
+	struct net_options options = {.id = "eth1",
+				      .socket = bench->path,
+				      .mac = {2, 0, 0, 0, 0, 1},
+				      .n_pairs = PAIRS,
+				      .mtu = 1400,
+				      .link_up = true,
+				      .offloads = offloads};
+	struct vm *vm = vm_new_detached(MEMORY_BYTES);
+	struct err err = {0};
+
+	strcpy(bench->folder, "/tmp/test_net.XXXXXX");
+	assert_non_null(mkdtemp(bench->folder));
+	snprintf(bench->path, sizeof(bench->path), "%s/net.sock", bench->folder);
+	assert_non_null(vm);
+	bench->dev = net_new(vm, &options, &err);
+	assert_non_null(bench->dev);
+	assert_int_equal(virtio_pci_plug(vm, bench->dev, 1, &err), 0);
+	driver_open(&bench->driver, vm);
+	backend_init(&bench->backend, &bench->driver);
+	*state = bench;
+	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_with(state, NET_OFFLOADS_ON);
+}
+
+static int setup_auto(void **state)
+{
+	return setup_with(state, NET_OFFLOADS_AUTO);
+}
+
+static int teardown(void **state)
+{
+	struct bench *bench = *state;
+
+	backend_close(&bench->backend);
+	vm_free(bench->driver.vm);
+	assert_int_equal(access(bench->path, F_OK), -1); /* the socket goes with the card */
+	rmdir(bench->folder);
+	free(bench);
+	return 0;
+}
+
+static uint16_t link_status(struct bench *bench)
+{
+	return (uint16_t)reg_read(&bench->driver, R_DEVICE + 6, 2);
+}
+
+static struct net_status status(struct bench *bench)
+{
+	struct net_status now;
+
+	net_status(bench->dev, &now);
+	return now;
+}
+
+static void guest_up(struct bench *bench, uint64_t features)
+{
+	assert_true(driver_negotiate(&bench->driver, features));
+	for (uint16_t q = 0; q <= CONTROL; q++)
+		driver_queue(&bench->driver, q, 64);
+	driver_ok(&bench->driver);
+	assert_int_equal(reg_read(&bench->driver, R_STATUS, 1), 15);
+}
+
+static void switch_up(struct bench *bench)
+{
+	backend_connect(&bench->backend, bench->path);
+	backend_wait(&bench->backend, status(bench).connected);
+}
+
+static void both_up(struct bench *bench)
+{
+	guest_up(bench, ACKED);
+	switch_up(bench);
+	backend_wait(&bench->backend, bench->backend.status == 15);
+}
+
+/* Send a command on the control queue. Return: the answer. */
+static uint8_t control(struct bench *bench, uint8_t class, uint8_t command, const void *data,
+		       uint32_t bytes)
+{
+	struct driver *driver = &bench->driver;
+	struct ring_desc parts[3] = {{BUFFERS_GPA, 2, 0, 0},
+				     {BUFFERS_GPA + 0x100, bytes, 0, 0},
+				     {BUFFERS_GPA + 0x1000, 1, DESC_WRITE, 0}};
+	uint8_t *ack = guest(driver, BUFFERS_GPA + 0x1000);
+
+	((uint8_t *)guest(driver, BUFFERS_GPA))[0] = class;
+	((uint8_t *)guest(driver, BUFFERS_GPA))[1] = command;
+	memcpy(guest(driver, BUFFERS_GPA + 0x100), data, bytes);
+	*ack = 0x55;
+	ring_add(driver, CONTROL, parts, 3);
+	ring_kick(driver, CONTROL);
+	assert_int_equal(ring_wait(driver, CONTROL, NULL), 1);
+	return *ack;
+}
+
+static void guest_without_switch_has_no_carrier(void **state)
+{
+	struct bench *bench = *state;
+
+	guest_up(bench, ACKED);
+	loop_once(&bench->driver);
+	assert_int_equal(link_status(bench), 0);
+	assert_int_equal(reg_read(&bench->driver, R_DEVICE, 4), 0x00000002);
+	assert_int_equal(reg_read(&bench->driver, R_DEVICE + 8, 2), PAIRS);
+	assert_int_equal(reg_read(&bench->driver, R_DEVICE + 10, 2), 1400);
+}
+
+static void rings_are_given_before_they_are_enabled(void **state)
+{
+	struct bench *bench = *state;
+	struct backend *backend = &bench->backend;
+
+	both_up(bench);
+	assert_int_equal(link_status(bench), LINK_UP);
+	assert_int_equal(backend->n_regions, 1);
+	assert_int_equal(backend->mtu, 1400);
+	assert_true(backend->agreed & VIRTIO_BIT(VHOST_F_PROTOCOL_FEATURES));
+	for (int i = 0; i < PAIRS * 2; i++) {
+		assert_true(backend->rings[i].started);
+		assert_int_equal(backend->rings[i].num, 64);
+		assert_ptr_equal(backend->rings[i].addr.desc,
+				 (uintptr_t)guest(&bench->driver, QUEUE_GPA(i)));
+		assert_int_equal(backend->rings[i].call_fd, -2); /* no vector: polling */
+		assert_int_equal(backend->rings[i].enabled, i < 2);
+	}
+}
+
+static void kick_reaches_the_back_end(void **state)
+{
+	struct bench *bench = *state;
+	uint64_t n;
+
+	both_up(bench);
+	backend_wait(&bench->backend, read(bench->backend.rings[1].kick_fd, &n, sizeof(n)) > 0);
+	assert_int_equal(read(bench->backend.rings[1].kick_fd, &n, sizeof(n)), -1);
+	ring_kick(&bench->driver, 1);
+	assert_int_equal(read(bench->backend.rings[1].kick_fd, &n, sizeof(n)), sizeof(n));
+}
+
+static void vectors_become_call_fds_that_never_change(void **state)
+{
+	struct bench *bench = *state;
+	struct driver *driver = &bench->driver;
+
+	assert_true(driver_negotiate(driver, ACKED));
+	for (uint16_t q = 0; q <= CONTROL; q++) {
+		driver_queue(driver, q, 64);
+		reg_write(driver, R_QUEUE_VECTOR, 2, q + 1U);
+	}
+	driver_ok(driver);
+	switch_up(bench);
+	backend_wait(&bench->backend, bench->backend.status == 15);
+	for (int i = 0; i < PAIRS * 2; i++)
+		assert_true(bench->backend.rings[i].call_fd >= 0);
+}
+
+static void lost_switch_takes_the_carrier_and_the_next_one_brings_it_back(void **state)
+{
+	struct bench *bench = *state;
+	struct driver *driver = &bench->driver;
+	uint8_t generation;
+
+	both_up(bench);
+	/* it had given back five transmitted buffers */
+	ring_used(driver, 1)[1] = 5;
+	generation = (uint8_t)reg_read(driver, R_GENERATION, 1);
+	backend_close(&bench->backend);
+	wait_until(driver, link_status(bench) == 0);
+	assert_int_not_equal(reg_read(driver, R_GENERATION, 1), generation);
+	bench->backend.status = 0;
+	switch_up(bench);
+	backend_wait(&bench->backend, bench->backend.status == 15);
+	assert_int_equal(bench->backend.rings[1].base, 5);
+	assert_int_equal(bench->backend.rings[0].base, 0);
+	backend_wait(&bench->backend, link_status(bench) & LINK_UP);
+	/* and the guest is asked to say where it is */
+	backend_wait(&bench->backend, link_status(bench) & ANNOUNCE);
+	assert_int_equal(control(bench, 3, 0, "", 0), 0);
+	assert_int_equal(link_status(bench), LINK_UP);
+}
+
+static void switch_may_die_after_any_message(void **state)
+{
+	struct bench *bench = *state;
+	struct backend *backend = &bench->backend;
+	unsigned int total;
+
+	both_up(bench);
+	total = backend->n_messages;
+	for (unsigned int die_at = 1; die_at < total; die_at++) {
+		backend_close(backend);
+		wait_until(&bench->driver, !status(bench).connected);
+		backend->n_messages = 0;
+		backend_connect(backend, bench->path);
+		while (backend->n_messages < die_at) {
+			loop_once(&bench->driver);
+			if (backend_read(backend) > 0 && backend->n_messages < die_at)
+				backend_obey(backend);
+		}
+		for (unsigned int i = 0; i < backend->n_fds; i++)
+			if (backend->header.request == VHOST_SET_MEM_TABLE ||
+			    backend->n_messages == die_at)
+				close(backend->fds[i]);
+	}
+	backend_close(backend);
+	wait_until(&bench->driver, !status(bench).connected);
+	backend->status = 0;
+	switch_up(bench);
+	backend_wait(backend, backend->status == 15);
+	backend_wait(backend, link_status(bench) & LINK_UP);
+}
+
+static void reset_waits_until_the_back_end_let_go(void **state)
+{
+	struct bench *bench = *state;
+	struct backend *backend = &bench->backend;
+
+	both_up(bench);
+	reg_write(&bench->driver, R_STATUS, 1, 0);
+	backend_expect(backend, VHOST_GET_VRING_BASE);
+	assert_int_not_equal(reg_read(&bench->driver, R_STATUS, 1), 0);
+	for (int i = 0; i < PAIRS * 2; i++)
+		assert_false(backend->rings[i].enabled);
+	backend_obey(backend);
+	backend_wait(backend, reg_read(&bench->driver, R_STATUS, 1) == 0);
+	for (int i = 0; i < PAIRS * 2; i++)
+		assert_false(backend->rings[i].started);
+	/* the same switch serves the next driver */
+	backend->status = 0;
+	guest_up(bench, ACKED);
+	backend_wait(backend, backend->status == 15);
+	assert_true(backend->rings[0].enabled);
+}
+
+static void reset_is_finished_by_a_switch_that_dies(void **state)
+{
+	struct bench *bench = *state;
+
+	both_up(bench);
+	reg_write(&bench->driver, R_STATUS, 1, 0);
+	backend_expect(&bench->backend, VHOST_GET_VRING_BASE);
+	backend_close(&bench->backend);
+	wait_until(&bench->driver, reg_read(&bench->driver, R_STATUS, 1) == 0);
+}
+
+static void silent_switch_is_cut_off_and_the_reset_finished(void **state)
+{
+	struct bench *bench = *state;
+	uint64_t end = clock_now_ns() + 3 * WAIT_LIMIT_NS;
+
+	both_up(bench);
+	reg_write(&bench->driver, R_STATUS, 1, 0);
+	backend_expect(&bench->backend, VHOST_GET_VRING_BASE);
+	while (reg_read(&bench->driver, R_STATUS, 1)) {
+		assert_true(clock_now_ns() < end);
+		loop_once(&bench->driver);
+		usleep(1000);
+	}
+	backend_is_dropped(&bench->backend);
+	assert_int_equal(status(bench).n_refused, 1);
+}
+
+static void pulled_cable_is_seen_by_the_guest(void **state)
+{
+	struct bench *bench = *state;
+
+	both_up(bench);
+	backend_wait(&bench->backend, link_status(bench) == LINK_UP);
+	net_link_set(bench->dev, false);
+	assert_int_equal(link_status(bench), 0);
+	net_link_set(bench->dev, true);
+	assert_int_equal(link_status(bench), LINK_UP);
+	backend_wait(&bench->backend, link_status(bench) == (LINK_UP | ANNOUNCE));
+}
+
+static void queue_pairs_are_enabled_and_disabled(void **state)
+{
+	struct bench *bench = *state;
+	struct backend *backend = &bench->backend;
+	uint16_t n = 2;
+
+	both_up(bench);
+	assert_int_equal(control(bench, 4, 0, &n, 2), 0);
+	backend_wait(backend, backend->rings[2].enabled && backend->rings[3].enabled);
+	n = 1;
+	assert_int_equal(control(bench, 4, 0, &n, 2), 0);
+	backend_wait(backend, !backend->rings[2].enabled && !backend->rings[3].enabled);
+	n = 0;
+	assert_int_equal(control(bench, 4, 0, &n, 2), 1);
+	n = PAIRS + 1;
+	assert_int_equal(control(bench, 4, 0, &n, 2), 1);
+	assert_int_equal(control(bench, 4, 0, &n, 1), 1);
+	assert_int_equal(status(bench).n_active_pairs, 1);
+}
+
+static void guest_offloads_restart_the_rings_with_other_features(void **state)
+{
+	struct bench *bench = *state;
+	struct backend *backend = &bench->backend;
+	uint64_t offloads = VIRTIO_BIT(NET_F_GUEST_CSUM), bad = VIRTIO_BIT(NET_F_GUEST_TSO6);
+
+	both_up(bench);
+	assert_true(backend->agreed & VIRTIO_BIT(NET_F_GUEST_TSO4));
+	backend->status = 99;
+	assert_int_equal(control(bench, 5, 0, &offloads, 8), 0);
+	backend_wait(backend, backend->status == 15);
+	assert_false(backend->agreed & VIRTIO_BIT(NET_F_GUEST_TSO4));
+	assert_true(backend->agreed & VIRTIO_BIT(NET_F_GUEST_CSUM));
+	assert_int_equal(control(bench, 5, 0, &bad, 8), 1); /* was not accepted at the start */
+}
+
+static void other_control_commands_are_answered(void **state)
+{
+	struct bench *bench = *state;
+	static const uint8_t on = 1, mac[6] = {2, 9, 9, 9, 9, 9}, group[6] = {1};
+	static const uint8_t tables[4 + 6 + 4] = {1, 0, 0, 0, 2, 0, 0, 0, 0, 1};
+	static const uint8_t huge[8] = {0xff, 0xff, 0xff, 0xff};
+
+	both_up(bench);
+	assert_int_equal(control(bench, 0, 0, &on, 1), 0);
+	assert_int_equal(control(bench, 0, 1, &on, 1), 0);
+	assert_int_equal(control(bench, 0, 2, &on, 1), 1);
+	assert_int_equal(control(bench, 1, 1, mac, 6), 0);
+	assert_memory_equal(status(bench).mac, mac, 6);
+	assert_int_equal(control(bench, 1, 1, group, 6), 1);
+	assert_int_equal(control(bench, 1, 1, mac, 5), 1);
+	assert_int_equal(control(bench, 1, 0, tables, sizeof(tables)), 0);
+	assert_int_equal(control(bench, 1, 0, tables, sizeof(tables) - 1), 1);
+	assert_int_equal(control(bench, 1, 0, huge, sizeof(huge)), 1);
+	assert_int_equal(control(bench, 77, 0, &on, 1), 1);
+}
+
+static void hostile_answers_disconnect_and_the_guest_goes_on(void **state)
+{
+	struct bench *bench = *state;
+	struct backend *backend = &bench->backend;
+	static const struct {
+		uint32_t request, flags, size;
+	} answers[] = {
+		{VHOST_GET_QUEUE_NUM, VHOST_VERSION | VHOST_REPLY, 8},
+		{VHOST_GET_FEATURES, VHOST_VERSION, 8},
+		{VHOST_GET_FEATURES, 2 | VHOST_REPLY, 8},
+		{VHOST_GET_FEATURES, VHOST_VERSION | VHOST_REPLY, 0},
+		{VHOST_GET_FEATURES, VHOST_VERSION | VHOST_REPLY, 4},
+		{VHOST_GET_FEATURES, VHOST_VERSION | VHOST_REPLY, 16},
+		{VHOST_GET_FEATURES, VHOST_VERSION | VHOST_REPLY, 0xffffffff},
+	};
+	uint8_t zeros[64] = {0};
+
+	guest_up(bench, ACKED);
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		struct vhost_header header = {answers[i].request, answers[i].flags,
+					      answers[i].size};
+
+		backend_connect(backend, bench->path);
+		backend_expect(backend, VHOST_GET_FEATURES);
+		memcpy(zeros, &header, sizeof(header));
+		assert_true(send(backend->fd, zeros, sizeof(zeros), MSG_NOSIGNAL) > 0);
+		backend_is_dropped(backend);
+	}
+	assert_int_equal(status(bench).n_refused, sizeof(answers) / sizeof(answers[0]));
+	switch_up(bench);
+	backend_wait(backend, backend->status == 15);
+	/* and one that speaks without being asked */
+	assert_true(send(backend->fd, "x", 1, MSG_NOSIGNAL) == 1);
+	backend_is_dropped(backend);
+	wait_until(&bench->driver, link_status(bench) == 0);
+}
+
+static void answer_in_single_bytes_is_understood(void **state)
+{
+	struct bench *bench = *state;
+	struct backend *backend = &bench->backend;
+	struct vhost_header header = {VHOST_GET_FEATURES, VHOST_VERSION | VHOST_REPLY, 8};
+	uint8_t bytes[20];
+
+	backend_connect(backend, bench->path);
+	backend_expect(backend, VHOST_GET_FEATURES);
+	memcpy(bytes, &header, sizeof(header));
+	memcpy(bytes + sizeof(header), &backend->features, 8);
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		assert_int_equal(send(backend->fd, &bytes[i], 1, 0), 1);
+		loop_once(&bench->driver);
+	}
+	backend_wait(backend, status(bench).connected);
+}
+
+static void switch_that_lacks_accepted_features_is_refused(void **state)
+{
+	struct bench *bench = *state;
+	struct backend *backend = &bench->backend;
+
+	guest_up(bench, ACKED);
+	backend->features &= ~VIRTIO_BIT(NET_F_CSUM);
+	backend_connect(backend, bench->path);
+	while (backend_turn(backend))
+		;
+	backend_close(backend);
+	assert_false(status(bench).connected);
+	assert_int_equal(link_status(bench), 0);
+	backend->features = BACKEND_FEATURES;
+	switch_up(bench);
+}
+
+static void switch_with_too_few_queues_is_refused(void **state)
+{
+	struct bench *bench = *state;
+
+	bench->backend.n_pairs = PAIRS - 1;
+	backend_connect(&bench->backend, bench->path);
+	while (backend_turn(&bench->backend))
+		;
+	backend_close(&bench->backend);
+	assert_int_equal(status(bench).n_refused, 1);
+}
+
+static void second_switch_is_turned_away(void **state)
+{
+	struct bench *bench = *state;
+	struct backend second;
+
+	both_up(bench);
+	backend_init(&second, &bench->driver);
+	backend_connect(&second, bench->path);
+	backend_is_dropped(&second);
+	assert_true(backend_turn(&bench->backend));
+	assert_int_equal(link_status(bench), LINK_UP);
+}
+
+static void back_end_without_protocol_features_has_one_pair(void **state)
+{
+	struct bench *bench = *state;
+	struct backend *backend = &bench->backend;
+
+	backend->features &= ~VIRTIO_BIT(VHOST_F_PROTOCOL_FEATURES);
+	backend_connect(backend, bench->path);
+	while (backend_turn(backend))
+		;
+	/* one pair only, and the card has two */
+	assert_int_equal(status(bench).n_refused, 1);
+	backend_close(backend);
+}
+
+static void rings_outside_memory_need_reset(void **state)
+{
+	struct bench *bench = *state;
+	struct driver *driver = &bench->driver;
+
+	assert_true(driver_negotiate(driver, ACKED));
+	driver_queue(driver, 0, 64);
+	reg_write(driver, R_QUEUE_SELECT, 2, 1);
+	reg_write(driver, R_QUEUE_DESC, 8, UINT64_MAX & ~15ULL);
+	reg_write(driver, R_QUEUE_ENABLE, 2, 1);
+	driver_ok(driver);
+	assert_true(reg_read(driver, R_STATUS, 1) & 64);
+	driver_reset(driver);
+}
+
+static void control_queue_of_a_driver_without_multiqueue_is_the_third(void **state)
+{
+	struct bench *bench = *state;
+	struct driver *driver = &bench->driver;
+	struct ring_desc parts[2] = {{BUFFERS_GPA, 3, 0, 0}, {BUFFERS_GPA + 64, 1, DESC_WRITE, 0}};
+
+	assert_true(driver_negotiate(driver, ACKED & ~VIRTIO_BIT(NET_F_MQ)));
+	for (uint16_t q = 0; q < 3; q++)
+		driver_queue(driver, q, 64);
+	driver_ok(driver);
+	memcpy(guest(driver, BUFFERS_GPA), "\0\0\1", 3);
+	ring_add(driver, 2, parts, 2);
+	ring_kick(driver, 2);
+	assert_int_equal(ring_wait(driver, 2, NULL), 1);
+	assert_int_equal(*(uint8_t *)guest(driver, BUFFERS_GPA + 64), 0);
+}
+
+static void first_reset_waits_for_the_switch_and_offers_what_it_has(void **state)
+{
+	struct bench *bench = *state;
+	struct backend *backend = &bench->backend;
+
+	backend->features &= ~VIRTIO_BIT(NET_F_CSUM);
+	reg_write(&bench->driver, R_STATUS, 1, 0);
+	loop_once(&bench->driver);
+	assert_int_not_equal(reg_read(&bench->driver, R_STATUS, 1), 0);
+	switch_up(bench);
+	backend_wait(backend, reg_read(&bench->driver, R_STATUS, 1) == 0);
+	/* no CSUM, hence no TSO either; but receiving is another matter */
+	assert_false(driver_offered(&bench->driver) &
+		     (VIRTIO_BIT(NET_F_CSUM) | VIRTIO_BIT(NET_F_HOST_TSO4)));
+	assert_true(driver_offered(&bench->driver) & VIRTIO_BIT(NET_F_GUEST_TSO4));
+	guest_up(bench, ACKED & ~(VIRTIO_BIT(NET_F_CSUM) | VIRTIO_BIT(NET_F_HOST_TSO4)));
+	backend_wait(backend, backend->status == 15);
+}
+
+static void wait_for_a_switch_ends(void **state)
+{
+	struct bench *bench = *state;
+	uint64_t start = clock_now_ns();
+
+	driver_reset(&bench->driver);
+	assert_true(clock_now_ns() - start > CLOCK_NS_PER_SECOND);
+	assert_true(driver_offered(&bench->driver) & VIRTIO_BIT(NET_F_HOST_TSO4));
+	start = clock_now_ns();
+	driver_reset(&bench->driver); /* once only */
+	assert_true(clock_now_ns() - start < CLOCK_NS_PER_SECOND);
+	guest_up(bench, ACKED);
+}
+
+static void bad_options_are_refused(void **state)
+{
+	struct bench *bench = *state;
+	char path[200], taken[96];
+	struct net_options good = {.id = "x", .socket = path, .mac = {2}}, bad;
+	struct err err;
+
+#define REFUSED(change, phrase)                                                                    \
+	do {                                                                                       \
+		bad = good;                                                                        \
+		change;                                                                            \
+		err.text[0] = 0;                                                                   \
+		assert_null(net_new(bench->driver.vm, &bad, &err));                                \
+		assert_non_null(strstr(err.text, phrase));                                         \
+	} while (0)
+	snprintf(path, sizeof(path), "%s/other.sock", bench->folder);
+	REFUSED(bad.mac[0] = 1, "group address");
+	REFUSED(bad.n_pairs = 17, "at most 16");
+	REFUSED(bad.queue_size = 100, "power of two");
+	REFUSED(bad.queue_size = 2048, "power of two");
+	REFUSED(bad.mtu = 67, "MTU");
+	memcpy(taken, bench->path, sizeof(taken));
+	REFUSED(bad.socket = taken, "another process");
+	REFUSED(bad.socket = bench->folder, "not a socket");
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = 0;
+	REFUSED(, "longer than 107");
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(guest_without_switch_has_no_carrier),
+		T(rings_are_given_before_they_are_enabled),
+		T(kick_reaches_the_back_end),
+		T(vectors_become_call_fds_that_never_change),
+		T(lost_switch_takes_the_carrier_and_the_next_one_brings_it_back),
+		T(switch_may_die_after_any_message),
+		T(reset_waits_until_the_back_end_let_go),
+		T(reset_is_finished_by_a_switch_that_dies),
+		T(silent_switch_is_cut_off_and_the_reset_finished),
+		T(pulled_cable_is_seen_by_the_guest),
+		T(queue_pairs_are_enabled_and_disabled),
+		T(guest_offloads_restart_the_rings_with_other_features),
+		T(other_control_commands_are_answered),
+		T(hostile_answers_disconnect_and_the_guest_goes_on),
+		T(answer_in_single_bytes_is_understood),
+		T(switch_that_lacks_accepted_features_is_refused),
+		T(switch_with_too_few_queues_is_refused),
+		T(second_switch_is_turned_away),
+		T(back_end_without_protocol_features_has_one_pair),
+		T(rings_outside_memory_need_reset),
+		T(control_queue_of_a_driver_without_multiqueue_is_the_third),
+		cmocka_unit_test_setup_teardown(
+			first_reset_waits_for_the_switch_and_offers_what_it_has, setup_auto,
+			teardown),
+		cmocka_unit_test_setup_teardown(wait_for_a_switch_ends, setup_auto, teardown),
+		T(bad_options_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
