@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "unit/datapath/frames.h"
+
+static uint16_t no_rx(struct port *port, uint16_t queue, uint16_t worker, struct frame *frames,
+		      uint16_t max)
+{
+	(void)port;
+	(void)queue;
+	(void)worker;
+	(void)frames;
+	(void)max;
+	return 0;
+}
+
+static const struct port_ops ops = {.type = "none", .rx = no_rx};
+static const struct port_ops ops_without_rx = {.type = "none"};
+static struct port ports[20];
+
+static struct snapshot *make(uint16_t n_workers)
+{
+	struct snapshot *s = snapshot_new(NULL, 20, 3, n_workers);
+
+	assert_non_null(s);
+	s->switches[0].used = s->switches[2].used = true;
+	for (uint16_t i = 0; i < 20; i++) {
+		const struct port_spec spec = {.n_queues = 1 + i % 4};
+
+		port_init(&ports[i], i == 7 ? &ops_without_rx : &ops, &spec);
+		if (i == 5)
+			continue; /* a hole */
+		frames_access_port(&s->ports[i], &ports[i], i % 3, 10);
+	}
+	s->ports[6].port = NULL;
+	s->ports[6].is_patch = true;
+	s->ports[9].role = PORT_DETACHED;
+	assert_int_equal(snapshot_finish(s), 0);
+	return s;
+}
+
+static void members_are_the_ports_of_each_switch(void **state)
+{
+	struct snapshot *s = make(1);
+	static const uint16_t of_0[] = {0, 3, 6, 12, 15, 18};
+
+	(void)state;
+	assert_int_equal(s->switches[0].n_ports, 6);
+	assert_memory_equal(s->switches[0].ports, of_0, sizeof(of_0));
+	assert_int_equal(s->switches[1].n_ports, 0); /* not in use */
+	assert_int_equal(s->switches[2].n_ports, 5);
+	snapshot_free(s);
+}
+
+static void every_queue_is_polled_by_exactly_one_worker(void **state)
+{
+	(void)state;
+	for (uint16_t n_workers = 1; n_workers <= PORT_WORKERS_MAX; n_workers++) {
+		struct snapshot *s = make(n_workers);
+		uint32_t polled[20][4] = {0}, least = UINT32_MAX, most = 0;
+
+		for (uint16_t w = 0; w < n_workers; w++) {
+			for (uint32_t i = 0; i < s->polls[w].n; i++)
+				polled[s->polls[w].entries[i].port][s->polls[w].entries[i].queue]++;
+			least = s->polls[w].n < least ? s->polls[w].n : least;
+			most = s->polls[w].n > most ? s->polls[w].n : most;
+		}
+		for (uint32_t i = 0; i < 20; i++)
+			for (uint32_t q = 0; q < 4; q++)
+				assert_int_equal(polled[i][q],
+						 i != 5 && i != 6 && i != 7 && q < 1 + i % 4);
+		assert_true(most - least <= 6);
+		snapshot_free(s);
+	}
+}
+
+static void queue_keeps_its_worker_when_other_ports_go(void **state)
+{
+	struct snapshot *before = make(3), *after = snapshot_new(NULL, 20, 3, 3);
+
+	(void)state;
+	after->switches[0].used = true;
+	frames_access_port(&after->ports[19], &ports[19], 0, 10); /* all others are gone */
+	assert_int_equal(snapshot_finish(after), 0);
+	for (uint16_t w = 0; w < 3; w++) {
+		for (uint32_t i = 0; i < after->polls[w].n; i++) {
+			bool found = false;
+
+			for (uint32_t k = 0; k < before->polls[w].n; k++)
+				found |= before->polls[w].entries[k].port == 19 &&
+					 before->polls[w].entries[k].queue ==
+						 after->polls[w].entries[i].queue;
+			assert_true(found);
+		}
+	}
+	snapshot_free(before);
+	snapshot_free(after);
+}
+
+static void impossible_sizes_are_refused(void **state)
+{
+	(void)state;
+	assert_null(snapshot_new(NULL, SNAPSHOT_PORTS_MAX + 1, 1, 1));
+	assert_null(snapshot_new(NULL, 1, SNAPSHOT_SWITCHES_MAX + 1, 1));
+	assert_null(snapshot_new(NULL, 1, 1, 0));
+	assert_null(snapshot_new(NULL, 1, 1, PORT_WORKERS_MAX + 1));
+	snapshot_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(members_are_the_ports_of_each_switch),
+		cmocka_unit_test(every_queue_is_polled_by_exactly_one_worker),
+		cmocka_unit_test(queue_keeps_its_worker_when_other_ports_go),
+		cmocka_unit_test(impossible_sizes_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

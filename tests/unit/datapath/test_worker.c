@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Workers that sleep and are woken, on a port whose frames and signals the test controls. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "datapath.h"
+#include "unit/datapath/frames.h"
+
+#define WAIT_NS (20 * CLOCK_NS_PER_SECOND)
+
+/* A source of frames whose peer signals only when armed, like a ring's driver. */
+static struct bell_port {
+	struct port port; /* first */
+	_Atomic int fd;
+	_Atomic bool armed;
+	_Atomic uint32_t n_waiting;
+} bell;
+
+static uint16_t bell_rx(struct port *port, uint16_t queue, uint16_t worker, struct frame *frames,
+			uint16_t max)
+{
+	uint32_t n = atomic_load(&bell.n_waiting);
+
+	(void)port;
+	(void)queue;
+	(void)worker;
+	if (n > max)
+		n = max;
+	for (uint32_t i = 0; i < n; i++) {
+		memset(&frames[i], 0, offsetof(struct frame, buf));
+		frames[i].hdr = frames[i].buf + FRAME_HDR_ROOM;
+		frames[i].hdr_len = frames[i].len =
+			(uint16_t)frames_make(frames[i].hdr, 1, 2, 60, i);
+	}
+	atomic_fetch_sub(&bell.n_waiting, n);
+	return (uint16_t)n;
+}
+
+static void bell_release(struct port *port, uint16_t queue)
+{
+	(void)port;
+	(void)queue;
+}
+
+static int bell_fd(struct port *port, uint16_t queue)
+{
+	(void)port;
+	(void)queue;
+	return atomic_load(&bell.fd);
+}
+
+static bool bell_arm(struct port *port, uint16_t queue, bool armed)
+{
+	(void)port;
+	(void)queue;
+	atomic_store(&bell.armed, armed);
+	return armed && atomic_load(&bell.n_waiting) > 0;
+}
+
+static const struct port_ops bell_ops = {.type = "bell",
+					 .rx = bell_rx,
+					 .rx_release = bell_release,
+					 .rx_fd = bell_fd,
+					 .rx_arm = bell_arm};
+
+static void bell_put(void)
+{
+	const uint64_t one = 1;
+
+	atomic_fetch_add(&bell.n_waiting, 1);
+	if (atomic_load(&bell.armed))
+		assert_int_equal(write(atomic_load(&bell.fd), &one, sizeof(one)), sizeof(one));
+}
+
+static bool asleep(void)
+{
+	struct datapath_worker_stats stats;
+
+	datapath_worker_stats(0, &stats);
+	return stats.asleep;
+}
+
+static bool delivered(void)
+{
+	return atomic_load(&bell.n_waiting) == 0;
+}
+
+static bool wait_until(bool (*condition)(void))
+{
+	const struct timespec pause = {.tv_nsec = 20000};
+	uint64_t end_ns = clock_now_ns() + WAIT_NS;
+
+	while (!condition() && clock_now_ns() < end_ns)
+		nanosleep(&pause, NULL);
+	return condition();
+}
+
+static void publish_bell(void)
+{
+	struct snapshot *s = snapshot_new(datapath_fdb(), 1, 0, 1);
+
+	/* Half a wire: the frames end as drops, and that is enough here. */
+	s->ports[0] = (struct port_config){.port = &bell.port,
+					   .role = PORT_WIRE,
+					   .admin_up = true,
+					   .mtu = 1500,
+					   .sw = SNAPSHOT_NONE,
+					   .peer = SNAPSHOT_NONE};
+	assert_int_equal(snapshot_finish(s), 0);
+	datapath_publish(s);
+}
+
+static void sleeping_worker_is_woken_by_each_frame(void **state)
+{
+	(void)state;
+	publish_bell();
+	for (int i = 0; i < 200; i++) {
+		if (i % 2 == 0)
+			assert_true(
+				wait_until(asleep)); /* and every other time just when it likes */
+		bell_put();
+		assert_true(wait_until(delivered));
+	}
+	assert_int_equal(bell.port.rxq[0].pkts, 200);
+	assert_true(bell.port.rxq[0].wakeups >= 50);
+}
+
+static void changed_fd_is_watched_at_once(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		int old = atomic_load(&bell.fd);
+
+		assert_true(wait_until(asleep));
+		atomic_store(&bell.fd, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+		atomic_fetch_add(&bell.port.rx_generation, 1);
+		port_peer_changed(&bell.port);
+		port_quiesce();
+		close(old);
+		assert_true(wait_until(asleep));
+		bell_put();
+		assert_true(wait_until(delivered));
+	}
+}
+
+static uint32_t n_changes;
+
+static void note_change(struct port *port, void *arg)
+{
+	assert_ptr_equal(port, &bell.port);
+	assert_ptr_equal(arg, &n_changes);
+	n_changes++;
+}
+
+static void control_hears_of_a_changed_peer_once(void **state)
+{
+	(void)state;
+	datapath_poll();
+	n_changes = 0;
+	port_peer_changed(&bell.port);
+	port_peer_changed(&bell.port);
+	datapath_poll();
+	assert_int_equal(n_changes, 1);
+	datapath_poll();
+	assert_int_equal(n_changes, 1);
+}
+
+static void port_without_an_fd_is_still_polled(void **state)
+{
+	int old = atomic_load(&bell.fd);
+
+	(void)state;
+	atomic_store(&bell.fd, -1);
+	atomic_fetch_add(&bell.port.rx_generation, 1);
+	port_peer_changed(&bell.port);
+	port_quiesce();
+	close(old);
+	for (int i = 0; i < 3; i++) {
+		assert_true(wait_until(asleep));
+		atomic_fetch_add(&bell.n_waiting, 1);
+		assert_true(wait_until(delivered));
+	}
+}
+
+static int start(void **state)
+{
+	const struct datapath_options options = {.n_workers = 1,
+						 .fdb_capacity = 64,
+						 .idle_us = 30,
+						 .on_port_change = note_change,
+						 .arg = &n_changes};
+	const struct port_spec spec = {.n_queues = 1, .type = "bell"};
+	struct err err = {""};
+
+	(void)state;
+	port_init(&bell.port, &bell_ops, &spec);
+	atomic_store(&bell.fd, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+	return datapath_start(&options, &err);
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	datapath_stop();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sleeping_worker_is_woken_by_each_frame),
+		cmocka_unit_test(changed_fd_is_watched_at_once),
+		cmocka_unit_test(control_hears_of_a_changed_peer_once),
+		cmocka_unit_test(port_without_an_fd_is_still_polled),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}
