@@ -8,7 +8,7 @@
 # make fuzz       build the fuzz targets (clang) into build-fuzz/
 # make bench      measure the figures published in README.md
 # make deps       install the Debian packages that are missing
-# make install    DESTDIR= PREFIX=/usr/local
+# make install    DESTDIR= PREFIX=/usr/local; make uninstall
 # make clean
 
 B       ?= build
@@ -119,9 +119,61 @@ SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-fr
 debug:
 	$(MAKE) B=build-debug OPT=-O1 EXTRA_CFLAGS="$(SAN)" EXTRA_LDFLAGS="$(SAN)" all unit
 
+# One fuzzer per tests/fuzz/fuzz_<what>.c; its first line names the libraries it is made of.
+FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZERS    := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
+FUZZ_PARTS  = $(patsubst control,control tap vxlan,$(shell sed -n '1s,.*links: *\([a-z ]*\).*,\1,p' $(1)))
+FUZZ_LIBS   = $(foreach part,$(call FUZZ_PARTS,tests/fuzz/$(notdir $(1)).c),$(B)/lib$(part).a)
+$(B)/obj/tests/fuzz/%.o:    CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -Ivm-runner -Ivxlan -I. -Itests $(DPDK_CFLAGS)
+.SECONDEXPANSION:
+$(FUZZERS): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $$(call FUZZ_LIBS,$$@)
+	@mkdir -p $(@D)
+	$(CC) $(BASE_LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+		$(if $(filter %datapath.a,$^),$(DPDK_LIBS)) $(CONTROL_LIBS) $(LAB_LIBS) $(VM_LIBS)
+fuzzers: $(FUZZERS)
+fuzz:
+	$(MAKE) B=build-fuzz CC=clang OPT=-O1 EXTRA_CFLAGS="-fsanitize=fuzzer-no-link $(SAN)" EXTRA_LDFLAGS="$(SAN)" fuzzers
+
+deps:
+	scripts/deps.sh
+
+# What was just installed changes what the variables above say, hence the second make.
+check:
+	scripts/deps.sh
+	$(MAKE) all unit
+	$(MAKE) debug fuzz
+	tests/run
+
+lint:
+	scripts/deps.sh --for build --for test --for lint
+	scripts/lint.sh
+
+demo:
+	scripts/deps.sh --for build --for run
+	$(MAKE) all
+	scripts/demo.sh
+
+bench:
+	scripts/deps.sh
+	$(MAKE) all
+	bench/run
+
+INSTALLED := $(DESTDIR)$(PREFIX)
+install: all
+	install -D -t $(INSTALLED)/bin $(PROGRAMS)
+	install -D -t $(INSTALLED)/lib/netloom control/lab/image/netloom-image
+	install -D -m 644 -t $(INSTALLED)/lib/netloom control/lab/image/modules.list
+	install -D -t $(INSTALLED)/lib/netloom/guest control/lab/image/guest/*
+	install -D -m 644 -t $(INSTALLED)/share/netloom/examples examples/*.yaml
+	install -D -m 644 -t $(INSTALLED)/share/doc/netloom README.md LICENSE
+
+uninstall:
+	rm -f $(PROGRAMS:$(B)/%=$(INSTALLED)/bin/%)
+	rm -rf $(INSTALLED)/lib/netloom $(INSTALLED)/share/netloom $(INSTALLED)/share/doc/netloom
+
 clean:
 	rm -rf build build-debug build-fuzz
 
 .SECONDARY:
-.PHONY: all unit debug clean
+.PHONY: all unit debug fuzzers fuzz deps check lint demo bench install uninstall clean
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
