@@ -72,15 +72,20 @@ static size_t client_room(const struct console_port *port)
 /* As much as the socket takes now; the rest when it is writable. */
 static void client_write(struct console_port *port)
 {
-	if (!evbuffer_get_length(port->to_client))
-		return;
-	if (evbuffer_write(port->to_client, port->client_fd) < 0 && errno != EAGAIN &&
-	    errno != EINTR) {
-		client_leave(port);
-		return;
+	struct evbuffer_iovec part;
+
+	while (evbuffer_peek(port->to_client, -1, NULL, &part, 1) > 0 && part.iov_len) {
+		ssize_t n = send(port->client_fd, part.iov_base, part.iov_len,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EAGAIN) {
+			event_add(port->write_event, NULL);
+			return;
+		}
+		/* A client that has gone is noticed by its own event, not in the middle of a chain. */
+		evbuffer_drain(port->to_client,
+			       n < 0 ? evbuffer_get_length(port->to_client) : (size_t)n);
 	}
-	if (evbuffer_get_length(port->to_client))
-		event_add(port->write_event, NULL);
 }
 
 static void client_queue(struct console_port *port, const void *data, size_t bytes)
@@ -94,8 +99,6 @@ static void client_queue(struct console_port *port, const void *data, size_t byt
 	room = client_room(port);
 	if (room < bytes)
 		client_write(port);
-	if (port->client_fd < 0)
-		return;
 	room = client_room(port);
 	if (bytes > room) {
 		port->n_dropped_bytes += bytes - room;
@@ -165,15 +168,19 @@ full:
 		client_write(port);
 }
 
+static bool guest_listens(const struct console_port *port)
+{
+	bool ready = port->ready || !virtio_has(&port->console->dev, CONSOLE_F_MULTIPORT);
+
+	return ready && (is_console(port) || port->guest_open);
+}
+
 static bool guest_takes_input(struct console_port *port)
 {
-	bool open = is_console(port) || port->guest_open;
-	bool ready = port->ready || !virtio_has(&port->console->dev, CONSOLE_F_MULTIPORT);
 	uint16_t index = console_port_rx(port);
 
-	return open && ready &&
-	       (!queue_is_empty(&port->console->dev, index) ||
-		queue_arm(&port->console->dev, index));
+	return guest_listens(port) && (!queue_is_empty(&port->console->dev, index) ||
+				       queue_arm(&port->console->dev, index));
 }
 
 void console_port_receive(struct console_port *port)
@@ -190,16 +197,16 @@ static bool client_read(struct console_port *port)
 	uint8_t bytes[CHUNK_BYTES];
 	ssize_t n;
 
-	if (!guest_takes_input(port)) {
-		event_del(port->read_event);
-		return true;
-	}
 	/* A chain is taken only when there is something to put in: it cannot be put back. */
 	n = recv(port->client_fd, bytes, 1, MSG_PEEK | MSG_DONTWAIT);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
 	if (n == 0)
 		return false;
+	if (!guest_takes_input(port)) {
+		event_del(port->read_event);
+		return true;
+	}
 	if (!queue_pop(&console->dev, index, &console->chain))
 		return true;
 	n = recv(port->client_fd, bytes,
@@ -237,7 +244,7 @@ static void client_writable(evutil_socket_t fd, short what, void *data)
 	pthread_mutex_unlock(&port->console->dev.lock);
 }
 
-/* The client has closed its end. While it is being read, the reader finds out, behind the last byte. */
+/* The client has closed its end. If somebody listens, he is given the rest first: client_read() finds the end. */
 static void client_closed(evutil_socket_t fd, short what, void *data)
 {
 	struct console_port *port = data;
@@ -245,10 +252,12 @@ static void client_closed(evutil_socket_t fd, short what, void *data)
 	(void)fd;
 	(void)what;
 	pthread_mutex_lock(&port->console->dev.lock);
-	if (!guest_takes_input(port))
-		client_leave(port);
-	else
+	if (guest_listens(port)) {
+		event_del(port->closed_event);
 		event_add(port->read_event, NULL);
+	} else {
+		client_leave(port);
+	}
 	pthread_mutex_unlock(&port->console->dev.lock);
 }
 
