@@ -108,8 +108,10 @@ static void bar_update(struct pci_dev *dev)
 
 	if (gpa == dev->bar_gpa)
 		return;
-	if (dev->bar_gpa && gpa && dev->ops->bar_moved)
+	if (dev->bar_gpa && gpa && dev->ops->bar_moved) {
+		dev->bar_gpa = 0;
 		dev->ops->bar_moved(dev, 0);
+	}
 	dev->bar_gpa = gpa;
 	if (dev->ops->bar_moved)
 		dev->ops->bar_moved(dev, gpa);

@@ -37,10 +37,11 @@
 
 static void msr_set(int vcpu_fd, uint32_t index, uint64_t value)
 {
+	/* struct kvm_msrs with room for one */
 	struct {
-		struct kvm_msrs head;
+		uint32_t nmsrs, padding;
 		struct kvm_msr_entry entry;
-	} msrs = {.head.nmsrs = 1, .entry = {.index = index, .data = value}};
+	} msrs = {1, 0, {.index = index, .data = value}};
 
 	/* Not every CPU has every MSR; a guest that has not does not look for it. */
 	(void)ioctl(vcpu_fd, KVM_SET_MSRS, &msrs);

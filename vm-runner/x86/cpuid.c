@@ -6,6 +6,7 @@
 #include "x86/cpuid.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -18,10 +19,12 @@
 #define L1_EDX_HTT	    (1U << 28)
 #define EXT1_ECX_CMP_LEGACY (1U << 1)
 
+_Static_assert(offsetof(struct cpuid_table, entries) == sizeof(struct kvm_cpuid2), "as KVM has it");
+
 int cpuid_supported(int kvm_fd, struct cpuid_table *table, struct err *err)
 {
 	memset(table, 0, sizeof(*table));
-	table->head.nent = CPUID_ENTRIES_MAX;
+	table->nent = CPUID_ENTRIES_MAX;
 	if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, table) < 0)
 		return err_set(err, errno, "KVM does not say which CPU features it has: %s",
 			       strerror(errno));
@@ -30,7 +33,7 @@ int cpuid_supported(int kvm_fd, struct cpuid_table *table, struct err *err)
 
 static struct kvm_cpuid_entry2 *find(struct cpuid_table *table, uint32_t function, uint32_t index)
 {
-	for (uint32_t i = 0; i < table->head.nent; i++)
+	for (uint32_t i = 0; i < table->nent; i++)
 		if (table->entries[i].function == function && table->entries[i].index == index)
 			return &table->entries[i];
 	return NULL;
@@ -43,16 +46,16 @@ static struct kvm_cpuid_entry2 *find_or_add(struct cpuid_table *table, uint32_t 
 
 	if (entry)
 		return entry;
-	if (table->head.nent == CPUID_ENTRIES_MAX)
+	if (table->nent == CPUID_ENTRIES_MAX)
 		return NULL;
-	entry = &table->entries[table->head.nent++];
+	entry = &table->entries[table->nent++];
 	*entry = (struct kvm_cpuid_entry2){.function = function, .index = index, .flags = flags};
 	return entry;
 }
 
 unsigned int cpuid_address_bits(const struct cpuid_table *table)
 {
-	for (uint32_t i = 0; i < table->head.nent; i++)
+	for (uint32_t i = 0; i < table->nent; i++)
 		if (table->entries[i].function == 0x80000008 && table->entries[i].eax & 0xff)
 			return table->entries[i].eax & 0xff;
 	return 36; /* what CPUs have that do not say */
@@ -113,7 +116,7 @@ static void fit_levels(struct cpuid_table *table, const struct cpuid_cpu *cpu, u
 /* Intel's leaf 4 and AMD's 0x8000001d: who shares a cache. Levels 1 and 2 are a core's own. */
 static void fit_caches(struct cpuid_table *table, const struct cpuid_cpu *cpu, uint32_t function)
 {
-	for (uint32_t i = 0; i < table->head.nent; i++) {
+	for (uint32_t i = 0; i < table->nent; i++) {
 		struct kvm_cpuid_entry2 *entry = &table->entries[i];
 		uint32_t level = entry->eax >> 5 & 7, sharing;
 

@@ -11,8 +11,9 @@
 
 #define CPUID_ENTRIES_MAX 256
 
+/* struct kvm_cpuid2 with room. */
 struct cpuid_table {
-	struct kvm_cpuid2 head;
+	uint32_t nent, padding;
 	struct kvm_cpuid_entry2 entries[CPUID_ENTRIES_MAX];
 };
 

@@ -33,7 +33,7 @@ static void table_make(int amd)
 	};
 
 	memset(&table, 0, sizeof(table));
-	table.head.nent = sizeof(host) / sizeof(host[0]);
+	table.nent = sizeof(host) / sizeof(host[0]);
 	memcpy(table.entries, host, sizeof(host));
 	if (amd)
 		table.entries[0].ecx = 0x444d4163;
@@ -41,7 +41,7 @@ static void table_make(int amd)
 
 static const struct kvm_cpuid_entry2 *leaf(uint32_t function, uint32_t index)
 {
-	for (uint32_t i = 0; i < table.head.nent; i++)
+	for (uint32_t i = 0; i < table.nent; i++)
 		if (table.entries[i].function == function && table.entries[i].index == index)
 			return &table.entries[i];
 	fail_msg("no leaf 0x%x.%u", function, index);
@@ -118,9 +118,9 @@ static void a_full_table_is_not_overrun(void **state)
 
 	(void)state;
 	table_make(0);
-	table.head.nent = CPUID_ENTRIES_MAX;
+	table.nent = CPUID_ENTRIES_MAX;
 	cpuid_fit(&table, &cpu);
-	assert_int_equal(table.head.nent, CPUID_ENTRIES_MAX);
+	assert_int_equal(table.nent, CPUID_ENTRIES_MAX);
 }
 
 int main(void)
