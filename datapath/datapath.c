@@ -198,7 +198,13 @@ void datapath_worker_stats(uint16_t worker, struct datapath_worker_stats *stats)
 	memset(stats, 0, sizeof(*stats));
 	if (worker >= datapath_n_workers())
 		return;
-	*stats = w->stats;
+	stats->polls = stats_read(&w->stats.polls);
+	stats->idle_polls = stats_read(&w->stats.idle_polls);
+	stats->bursts = stats_read(&w->stats.bursts);
+	stats->frames = stats_read(&w->stats.frames);
+	stats->sleeps = stats_read(&w->stats.sleeps);
+	stats->learn_ring_full = stats_read(&w->stats.learn_ring_full);
+	stats->asleep = __atomic_load_n(&w->stats.asleep, __ATOMIC_RELAXED);
 	if (pthread_getcpuclockid(w->thread, &clock) == 0 && clock_gettime(clock, &cpu) == 0)
 		stats->cpu_ns = (uint64_t)cpu.tv_sec * UINT64_C(1000000000) + (uint64_t)cpu.tv_nsec;
 }

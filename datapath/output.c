@@ -36,8 +36,8 @@ static void count_sent(struct pipeline *pl, struct port_queue_stats *stats, uint
 		__atomic_fetch_add(&stats->pkts, pkts, __ATOMIC_RELAXED);
 		__atomic_fetch_add(&stats->bytes, bytes, __ATOMIC_RELAXED);
 	} else {
-		stats->pkts += pkts;
-		stats->bytes += bytes;
+		stats_add(&stats->pkts, pkts);
+		stats_add(&stats->bytes, bytes);
 	}
 }
 

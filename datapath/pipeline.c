@@ -137,13 +137,13 @@ void pipeline_cross(struct pipeline *pl, const struct snapshot *cfg, const struc
 	if (from->patch_stats != NULL) {
 		struct port_queue_stats *tx = &from->patch_stats[2 * pl->worker + 1];
 
-		tx->pkts++;
-		tx->bytes += copy->len;
+		stats_add(&tx->pkts, 1);
+		stats_add(&tx->bytes, copy->len);
 	}
 	if (to->patch_stats != NULL) {
 		struct port_queue_stats *rx = &to->patch_stats[2 * pl->worker];
 
-		rx->pkts++;
-		rx->bytes += copy->len;
+		stats_add(&rx->pkts, 1);
+		stats_add(&rx->bytes, copy->len);
 	}
 }

@@ -95,7 +95,7 @@ static inline void pipeline_drop_at(struct pipeline *pl, const struct port_confi
 	if (port->port != NULL)
 		port_drop(port->port, pl->worker, reason, 1);
 	else if (port->patch_drops != NULL)
-		port->patch_drops[pl->worker].by_reason[reason]++;
+		stats_add(&port->patch_drops[pl->worker].by_reason[reason], 1);
 }
 
 /** pipeline_drop() - Count a drop on the port where the frame came in */

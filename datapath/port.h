@@ -20,6 +20,7 @@
 
 #include "base/err.h"
 #include "frame.h"
+#include "stats.h"
 
 #define PORT_NAME_MAX	 64 /* with the NUL */
 #define PORT_PATH_MAX	 108
@@ -126,7 +127,7 @@ void port_init(struct port *port, const struct port_ops *ops, const struct port_
 /** port_drop() - Count @n frames under @reason, as worker @worker */
 static inline void port_drop(struct port *port, uint16_t worker, enum drop_reason reason, uint64_t n)
 {
-	port->drops[worker].by_reason[reason] += n;
+	stats_add(&port->drops[worker].by_reason[reason], n);
 }
 
 /** port_ops_find() - Look a type up in port_types[], NULL if there is none */

@@ -43,12 +43,12 @@ static uint16_t poll_queue(struct worker *w, const struct snapshot *cfg, struct 
 		frames[i].in_port = poll.port;
 		bytes += frames[i].len;
 	}
-	port->rxq[poll.queue].pkts += n;
-	port->rxq[poll.queue].bytes += bytes;
+	stats_add(&port->rxq[poll.queue].pkts, n);
+	stats_add(&port->rxq[poll.queue].bytes, bytes);
 	pipeline_run(w->pl, cfg, frames, n);
 	port->ops->rx_release(port, poll.queue);
-	w->stats.bursts++;
-	w->stats.frames += n;
+	stats_add(&w->stats.bursts, 1);
+	stats_add(&w->stats.frames, n);
 	return n;
 }
 
@@ -74,13 +74,14 @@ static void run(struct worker *w)
 		for (uint32_t i = 0; i < list->n; i++)
 			n += poll_queue(w, cfg, list->entries[i], frames);
 		rte_rcu_qsbr_quiescent(workers.qsbr, w->index);
-		w->stats.polls++;
+		stats_add(&w->stats.polls, 1);
 		if (n > 0) {
-			w->stats.learn_ring_full = w->pl->n_learn_refused;
+			__atomic_store_n(&w->stats.learn_ring_full, w->pl->n_learn_refused,
+					 __ATOMIC_RELAXED);
 			idle_since = now;
 			continue;
 		}
-		w->stats.idle_polls++;
+		stats_add(&w->stats.idle_polls, 1);
 		if (workers.poll_mode == DATAPATH_BUSY || now - idle_since < idle_tsc) {
 			rte_pause();
 			continue;

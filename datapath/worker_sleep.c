@@ -85,7 +85,7 @@ static int wait_for_work(struct worker *w, struct epoll_event *events)
 	int n = 0;
 
 	__atomic_store_n(&w->stats.asleep, true, __ATOMIC_RELAXED);
-	w->stats.sleeps++;
+	stats_add(&w->stats.sleeps, 1);
 	rte_rcu_qsbr_thread_offline(workers.qsbr, w->index);
 	if (w->epoll_fd >= 0)
 		n = epoll_wait(w->epoll_fd, events, EVENTS_MAX,
@@ -110,7 +110,7 @@ static void count_wakeups(const struct worker *w, const struct snapshot *cfg,
 		} else if (cfg->generation == w->watched_generation && entry < list->n) {
 			const struct poll_entry *poll = &list->entries[entry];
 
-			cfg->ports[poll->port].port->rxq[poll->queue].wakeups++;
+			stats_add(&cfg->ports[poll->port].port->rxq[poll->queue].wakeups, 1);
 		}
 	}
 }
