@@ -25,7 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("BUILD", os.path.join(REPO, "build"))
 NETLOOMD = os.path.join(BUILD, "netloomd")
-DIR = tempfile.mkdtemp(prefix="netloom-rpc-")
+DIR = None  # made by main()
 LIMIT_S = 60  # for anything that is waited for
 
 
@@ -431,6 +431,19 @@ def missing_file_does_not_stop_the_other_ports(daemon):
         assert [(c["op"], c["name"]) for c in changes] == [("replace", "in")], changes
 
 
+def stations_are_forgotten_after_the_ageing_time(daemon):
+    pcap_write(os.path.join(daemon.dir, "in.pcap"), [FRAME])
+    with Client(daemon) as client:
+        wanted = lab(daemon, switches=[{"name": "s1", "ageing_s": 2}])
+        client.call("apply", **lab(daemon, switches=[], ports=[]))
+        client.call("apply", **wanted)
+        wait_for("the station", lambda: client.call("fdb.list")["entries"])
+        entry = client.call("fdb.list")["entries"][0]
+        assert (entry["mac"], entry["vlan"], entry["port"]) == ("52:54:00:00:00:01", 10, "in"), entry
+        wait_for("its end", lambda: not client.call("fdb.list")["entries"])
+        assert client.call("status")["fdb"]["aged"] >= 1
+
+
 def orderly_end(daemon):
     with Client(daemon) as client:
         assert client.call("stop") == {}
@@ -472,6 +485,8 @@ def main():
     if not os.access(NETLOOMD, os.X_OK):
         print(f"skipped: there is no {NETLOOMD}; run make first")
         return 77
+    global DIR
+    DIR = tempfile.mkdtemp(prefix="netloom-rpc-")
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit(1))
     daemon = None
     try:
@@ -484,7 +499,7 @@ def main():
                      requests_in_flight_are_answered_in_order, subscribers_hear_of_changes,
                      second_daemon_is_refused, state_survives_every_kind_of_end,
                      damaged_state_is_moved_aside, missing_file_does_not_stop_the_other_ports,
-                     orderly_end):
+                     stations_are_forgotten_after_the_ageing_time, orderly_end):
             start = time.monotonic()
             test(daemon)
             print(f"ok {test.__name__} ({time.monotonic() - start:.1f} s)", flush=True)
