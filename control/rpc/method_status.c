@@ -69,8 +69,9 @@ static json_t *owners_print(const struct model *model)
 		owner_add(set, model->switches[i]->owner);
 	for (size_t i = 0; i < model->n_ports; i++)
 		owner_add(set, model->ports[i]->owner);
-	json_object_foreach (set, owner, value)
+	json_object_foreach (set, owner, value) {
 		json_array_append_new(list, json_string(owner));
+	}
 	json_decref(set);
 	return list;
 }

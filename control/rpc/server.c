@@ -39,7 +39,7 @@ struct rpc_server {
 	struct event *retry; /* accept again after the process ran out of descriptors */
 	size_t n_clients;
 	size_t input_bytes;
-	LIST_HEAD(, rpc_client) clients;
+	LIST_HEAD(rpc_client_list, rpc_client) clients;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
@@ -355,6 +355,7 @@ void rpc_server_event(struct rpc_server *server, const json_t *params)
 	if (server == NULL)
 		return;
 	LIST_FOREACH (client, &server->clients, next) {
+		/* cppcheck-suppress uninitvar; it does not know LIST_FOREACH */
 		if (!client->subscribed || client->doomed || client->closing)
 			continue;
 		if (output_bytes(client) > RPC_OUTPUT_EVENTS_MAX)

@@ -100,6 +100,7 @@ awk -v dir="$D" '/^## netloomd alone/ {on = 1; next} /^## / {on = 0}
 
 run_page() {
 	# A daemon that a page starts is the last background job of this shell.
+	# shellcheck disable=SC1090
 	. "$D/page$1.sh"
 }
 run_page 1 >"$D/calls.log"

@@ -427,12 +427,13 @@ static void entries_go_with_what_they_hang_on(void **state)
 	learn("d", 10, 6, FDB_STICKY);
 	assert_int_equal(
 		ask("apply",
-		    LAB(S1 ",{\"name\":\"s2\"}", VHOST("a", "/a", ",\"switch\":\"s1\",\"vlan\":{\"trunk\":[10]}") "," VHOST(
-							 "c", "/c",
-							 ",\"switch\":\"s2\",\"vlan\":{\"access\":"
-							 "10}") "," VHOST("d", "/d",
-									  ON("10") ",\"admin\":"
-										   "\"down\""))),
+		    LAB(S1 ",{\"name\":\"s2\"}",
+			VHOST("a", "/a", ",\"switch\":\"s1\",\"vlan\":{\"trunk\":[10]}") "," VHOST(
+				"c", "/c",
+				",\"switch\":\"s2\",\"vlan\":{\"access\":"
+				"10}") "," VHOST("d", "/d",
+						 ON("10") ",\"admin\":"
+							  "\"down\""))),
 		0);
 	assert_int_equal(fdb_lookup(fake.fdb, FDB_FID(config("a")->sw, 10), 1, NULL),
 			 find("a")->index);
