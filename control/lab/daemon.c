@@ -157,8 +157,14 @@ int daemon_stop_if_idle(bool *stopped, struct err *err)
 	if (stopped != NULL)
 		*stopped = false;
 	json_decref(object);
-	if (id.pid == 0 || !proc_is_alive(id))
+	if (id.pid == 0)
 		return 0;
+	if (!proc_is_alive(id)) {
+		/* It has died. With no lab left there is nothing that its files are good for. */
+		if (rmdir(rundir_file("labs").text) == 0 && !daemon_answers())
+			daemon_files_remove();
+		return 0;
+	}
 	rc = rpc_once("status", NULL, &status, err);
 	if (rc < 0)
 		return rc;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "lab/agent.h"
 #include "lab/boot.h"
+#include "lab/control.h"
 #include "lab/daemon.h"
 #include "lab/desired.h"
 #include "lab/file.h"
@@ -123,9 +124,51 @@ static void exec_one(struct up *up, const struct topo_node *node, const char *sc
 	agent_result_free(&result);
 }
 
+static bool change_names(const struct up *up, const char *port)
+{
+	const json_t *change;
+	size_t i;
+
+	json_array_foreach (up->plan->changes, i, change) {
+		const char *name = json_string_value(json_object_get(change, "name"));
+
+		if (name != NULL && strcmp(name, port) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Carrier as the file has it: where a cable is cut, and where a port was changed (`link set` by hand). */
+static void carriers_set(struct up *up)
+{
+	const struct topo *topo = up->topo;
+
+	for (size_t i = 0; i < topo->n_links; i++) {
+		const struct topo_link *link = &topo->links[i];
+
+		for (int end = 0; end < 2; end++) {
+			const struct topo_end *own = &link->ends[end];
+			struct arena arena = {.head = NULL};
+			struct err err = {.text = ""};
+			const char *port = desired_port_name(&arena, topo, own->node, own->ifname);
+
+			if (topo->nodes[own->node_index].kind == TOPO_VM &&
+			    (!link->is_up || change_names(up, port)) &&
+			    node_is_running(topo->name, own->node) &&
+			    control_nic_link(topo->name, own->node, own->ifname, link->is_up,
+					     &err) < 0) {
+				fprintf(stderr, "%s: %s\n", port, err.text);
+				up->n_failed++;
+			}
+			arena_free(&arena);
+		}
+	}
+}
+
 /* `exec` of the nodes that were started, and new addresses for those that keep running. */
 static int guests_configure(struct up *up)
 {
+	carriers_set(up);
 	for (size_t i = 0; i < up->n_vms; i++) {
 		const struct topo_node *node = up->vms[i].node;
 
