@@ -24,6 +24,7 @@
 #include "sandbox.h"
 #include "x86/acpi.h"
 #include "x86/boot.h"
+#include "x86/microguest.h"
 #include "x86/power.h"
 
 struct signals {
@@ -124,6 +125,7 @@ static int machine_prepare(struct machine *machine, const struct options *option
 		.hugepages = options->hugepages,
 		.n_cpus = options->n_cpus,
 		.serial_log = options->serial_log,
+		.bare = options->mode == OPTIONS_MICROGUEST,
 	};
 	int rc;
 
@@ -134,7 +136,9 @@ static int machine_prepare(struct machine *machine, const struct options *option
 	if (rc == 0)
 		rc = devices_plug(&machine->devices, machine->vm, options, err);
 	if (rc == 0)
-		rc = kernel_prepare(machine->vm, options, err);
+		rc = config.bare
+			     ? microguest_new(machine->vm, options->kernel, options->append, err)
+			     : kernel_prepare(machine->vm, options, err);
 	if (rc == 0 && options->control) {
 		machine->control =
 			control_open(machine->vm, &machine->devices, options->control, err);

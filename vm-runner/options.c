@@ -455,5 +455,7 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
 		return err_set(err, EINVAL, "--kernel is missing");
 	if (options->mode == OPTIONS_MICROGUEST && options->n_initrds)
 		return err_set(err, EINVAL, "--initrd: a microguest has none");
+	if (options->mode == OPTIONS_MICROGUEST && options->n_cpus > 1)
+		return err_set(err, EINVAL, "--cpus: a microguest has one CPU");
 	return 0;
 }

@@ -89,16 +89,9 @@ static const int allowed[] = {
 };
 
 static const unsigned long allowed_ioctls[] = {
-	KVM_RUN,
-	KVM_IRQFD,
-	KVM_IOEVENTFD,
-	KVM_SET_GSI_ROUTING,
-	KVM_SIGNAL_MSI,
-	KVM_IRQ_LINE,
-	KVM_GET_REGS,
-	KVM_SET_REGS,
-	KVM_CHECK_EXTENSION,
-	FIONREAD, /* libevent's buffers */
+	KVM_RUN,	KVM_IRQFD,	     KVM_IOEVENTFD, KVM_SET_GSI_ROUTING,
+	KVM_SIGNAL_MSI, KVM_IRQ_LINE,	     KVM_GET_REGS,  KVM_SET_REGS,
+	KVM_GET_SREGS,	KVM_CHECK_EXTENSION, FIONREAD, /* libevent's buffers */
 };
 
 /* Not called through by anything of ours: the list is incomplete, or somebody broke in. */

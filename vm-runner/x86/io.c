@@ -10,6 +10,8 @@
 #include "machine.h"
 #include "pci/bus.h"
 #include "x86/layout.h"
+#include "x86/microguest.h"
+#include "x86/microguest_abi.h"
 #include "x86/power.h"
 
 #define UART_LSR      5
@@ -45,6 +47,8 @@ static void port8_write(struct vm *vm, uint16_t port, uint8_t value)
 		serial_write(&vm->serial, port - LAYOUT_PORT_SERIAL, value);
 	else if (port_is_in(port, LAYOUT_PORT_POWER, POWER_PORTS))
 		power_write(vm, port - LAYOUT_PORT_POWER, value);
+	else if (vm->config.bare && port_is_in(port, MICROGUEST_PORT_EXIT, 2))
+		microguest_port_write(vm, port, value);
 }
 
 void io_port(struct vm *vm, uint16_t port, uint8_t *data, unsigned int bytes, bool write)

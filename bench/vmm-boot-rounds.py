@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The measuring half of vmm-boot.sh: vmm-boot-rounds.py VM-RUNNER KERNEL INITRD ROUNDS, where KVM works."""
+import os
+import select
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+RUNNER, KERNEL, INITRD, ROUNDS = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+APPEND = "console=ttyS0 quiet panic=-1"
+LIMIT_S = 180
+QEMU = ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-smp", "1", "-m", "256", "-nodefaults", "-no-user-config",
+        "-display", "none", "-object", "memory-backend-memfd,id=ram,size=256M,share=on",
+        "-kernel", KERNEL, "-initrd", INITRD, "-append", APPEND]
+
+
+def commands(fifo):
+    serial = ["-chardev", f"file,id=s,path={fifo}", "-serial", "chardev:s"]
+    return {
+        "vm-runner": [RUNNER, "--kernel", KERNEL, "--initrd", INITRD, "--append", APPEND, "--memory", "256M", "--serial",
+                      f"log={fifo}"],
+        "qemu microvm": QEMU + ["-M", "microvm,x-option-roms=off,pit=off,pic=off,rtc=off,isa-serial=on,memory-backend=ram"]
+        + serial,
+        "qemu q35": QEMU + ["-M", "q35,memory-backend=ram"] + serial,
+    }
+
+
+def memory_beyond_guest(pid):
+    """RSS and PSS in KiB of all mappings but the guest's memory (a memfd in each VMM)."""
+    rss = pss = 0
+    guest = False
+    with open(f"/proc/{pid}/smaps", encoding="ascii", errors="replace") as smaps:
+        for line in smaps:
+            words = line.split()
+            if "-" in words[0] and not words[0].endswith(":"):
+                guest = "memfd:" in line
+            elif not guest and words[0] == "Rss:":
+                rss += int(words[1])
+            elif not guest and words[0] == "Pss:":
+                pss += int(words[1])
+    return rss, pss
+
+
+def boot(command, fifo):
+    """Seconds from exec to init's line, RSS, PSS."""
+    reader = os.open(fifo, os.O_RDWR)
+    text = b""
+    start = time.monotonic()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        while b"INIT-REACHED" not in text:
+            left = start + LIMIT_S - time.monotonic()
+            ready, _, _ = select.select([reader, process.stderr], [], [], max(left, 0))
+            if reader in ready:
+                text += os.read(reader, 65536)
+            elif process.poll() is not None or not ready:
+                sys.exit(f"{command[0]} did not reach init: {text[-500:]!r} {process.stderr.read()!r}")
+            else:
+                os.read(process.stderr.fileno(), 65536)
+        seconds = time.monotonic() - start
+        return (seconds, *memory_beyond_guest(process.pid))
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reader)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as directory:
+        fifo = os.path.join(directory, "serial")
+        os.mkfifo(fifo)
+        todo = commands(fifo)
+        results = {name: [] for name in todo}
+        for number in range(ROUNDS + 1):
+            names = list(todo) if number % 2 else list(reversed(todo))
+            for name in names:
+                result = boot(todo[name], fifo)
+                print(f"round {number} {name:13} {result[0]:7.3f} s {result[1]:7} KiB", file=sys.stderr, flush=True)
+                if number:  # the first one fills page caches
+                    results[name].append(result)
+    median = {name: [statistics.median(column) for column in zip(*rows)] for name, rows in results.items()}
+    base = median["qemu microvm"][0]
+    print(f"{'':14}{'to init':>10}{'min..max':>18}{'of microvm':>12}{'RSS beyond guest':>18}{'PSS':>12}")
+    for name, (seconds, rss, pss) in median.items():
+        times = [row[0] for row in results[name]]
+        print(f"{name:14}{seconds:8.3f} s{min(times):9.3f}..{max(times):.3f}{seconds / base:12.2f}{rss / 1024:14.1f} MiB"
+              f"{pss / 1024:8.1f} MiB")
+    print(f"{ROUNDS} rounds, medians; 1 CPU, 256 MiB, {os.path.basename(KERNEL)}")
+
+
+main()

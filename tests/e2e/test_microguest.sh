@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+#   tests/guests/pci_probe.c ──gcc──> ELF ──> vm-runner --microguest
+#                                              ring 3: ECAM ──> virtio-rng's BAR ──> queue, ioeventfd ──> random bytes
+#                                              ring 3: NULL ──> page fault ──> "trapped", status 5
+#
+# Needs /dev/kvm, and no KVM that can run a kernel.
+set -u
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+build=${BUILD:-$top/build}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+[ -w /dev/kvm ] || { echo "SKIP: no /dev/kvm"; exit 77; }
+fail()
+{
+	echo "FAIL: $1"
+	cat "$dir"/*.log "$dir/out" 2> /dev/null
+	exit 1
+}
+
+gcc -O2 -ffreestanding -nostdlib -static -fno-pic -no-pie -mno-red-zone -fno-stack-protector -fcf-protection=none \
+	-Wl,-e,start -Wl,-Ttext-segment=0x200000 -Wl,--build-id=none -I"$top/vm-runner" -o "$dir/probe" \
+	"$top/tests/guests/pci_probe.c" || fail "the microguest does not compile"
+
+timeout 60 "$build/vm-runner" --microguest "$dir/probe" --memory 8M --serial "log=$dir/serial.log" > "$dir/out" 2>&1
+status=$?
+[ $status = 0 ] || fail "exit status $status, wanted 0"
+grep -q PCI-PROBE-DONE "$dir/serial.log" || fail "the probe did not say that it is done"
+
+timeout 60 "$build/vm-runner" --microguest "$dir/probe" --memory 8M --append fault --serial "log=$dir/fault.log" \
+	> "$dir/out" 2>&1
+status=$?
+[ $status = 5 ] || fail "a wild pointer: exit status $status, wanted 5"
+grep -q 'the microguest trapped: vector 14, .*cr2 0x8' "$dir/out" || fail "a wild pointer is not reported"
+
+printf 'MZ' > "$dir/bad"
+timeout 60 "$build/vm-runner" --microguest "$dir/bad" > "$dir/out" 2>&1
+[ $? = 3 ] || fail "a file that is no ELF is run"
+echo "PASS: $(grep -c '^ok' "$dir/serial.log") checks inside the microguest"
