@@ -80,7 +80,7 @@ lint_clang()
 lint_cppcheck()
 {
 	cppcheck --quiet -j "$jobs" --std=c11 --language=c --enable=warning,performance,portability --inline-suppr \
-		--suppressions-list=scripts/cppcheck.suppress --error-exitcode=1 -D__x86_64__ -D_GNU_SOURCE \
+		--suppressions-list=scripts/cppcheck.suppress --error-exitcode=1 --include=scripts/cppcheck.h -D__x86_64__ -D_GNU_SOURCE \
 		-Idatapath -Icontrol -Ivm-runner -I. datapath tap vxlan control vm-runner bench
 }
 

@@ -222,9 +222,9 @@ def main():
 
         start = time.monotonic()
         qemu = subprocess.Popen(
-            ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-cpu", "max", "-m", "256", "-nodefaults",
+            ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-cpu", "max", "-m", "256", "-nodefaults",
              "-no-user-config", "-display", "none", "-no-reboot", "-kernel", paths["kernel"], "-initrd", initrd,
-             "-append", "console=ttyS0 quiet mitigations=off cryptomgr.notests netloom.shell=ttyS0",
+             "-append", "console=ttyS0 quiet mitigations=off cryptomgr.notests no_timer_check netloom.shell=ttyS0",
              "-serial", f"file:{work}/serial", "-qmp", f"unix:{work}/qmp,server=on,wait=off",
              "-netdev", "hubport,id=a,hubid=1", "-netdev", "hubport,id=b,hubid=1",
              "-device", f"virtio-net-pci,netdev=a,mac={MAC_EAST}", "-device", f"virtio-net-pci,netdev=b,mac={MAC_WEST}",
