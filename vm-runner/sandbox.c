@@ -150,10 +150,15 @@ static int filter_load(struct err *err)
 int sandbox_enter(struct err *err)
 {
 	struct sigaction action = {.sa_sigaction = forbidden, .sa_flags = SA_SIGINFO};
+	capng_select_t set = CAPNG_SELECT_CAPS;
 
 	tzset(); /* the first log line would open the zone file */
+	/* Only who may change the bounding set can clear it; no_new_privs makes it idle for the others. */
+	capng_get_caps_process();
+	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
+		set = CAPNG_SELECT_BOTH;
 	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_apply(CAPNG_SELECT_BOTH) < 0)
+	if (capng_apply(set) < 0)
 		return err_set(err, EPERM, "capabilities cannot be dropped");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return err_set(err, errno, "the sandbox cannot be entered: %s", strerror(errno));
