@@ -333,15 +333,15 @@ void node_read(struct arena *arena, const struct tree_node *topology, const stru
 	node->name = name->text;
 	node->line = name->line;
 	r.who = arena_printf(arena, "node \"%s\"", name->text);
-	if (value->kind == TREE_SCALAR && value->text[0] != '\0')
+	node->kind = TOPO_VM;
+	if (value->kind != TREE_MAP && (value->kind != TREE_SCALAR || value->text[0] != '\0')) {
 		value_is_kind(&r, name->text, value, TREE_MAP);
-	else if (value->kind == TREE_SEQUENCE)
-		value_is_kind(&r, name->text, value, TREE_MAP);
+		return;
+	}
 	layers_add(&layers, value, r.who);
 	group_add(&layers, &r, topology, value, defaults);
 	layers_add(&layers, defaults, "defaults");
 	kind = layers_find(&layers, "kind", &r);
-	node->kind = TOPO_VM;
 	if (kind == NULL) {
 		diag_error(diags, name->line,
 			   "node \"%s\" has no `kind`; write `kind: switch` or `kind: vm`",

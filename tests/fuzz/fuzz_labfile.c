@@ -1,0 +1,48 @@
+/* links: topo base */
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A lab file of any bytes: findings or a model, never a crash, and a model whose indices hold. Also asks who
+ * reaches whom, which walks everything that the model points to.
+ */
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "topo/reach.h"
+#include "topo/topo.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void model_walk(const struct topo *topo)
+{
+	for (size_t i = 0; i < topo->n_links; i++) {
+		for (int end = 0; end < 2; end++)
+			assert(topo->links[i].ends[end].node_index < topo->n_nodes);
+	}
+	for (size_t i = 0; i < topo->n_nodes && i < 8; i++) {
+		const struct topo_node *from = &topo->nodes[i];
+
+		assert(from->n_nics <= TOPO_NICS_MAX);
+		for (size_t k = 0; k < topo->n_nodes && k < 8; k++) {
+			const struct topo_node *to = &topo->nodes[k];
+
+			if (from->n_addresses > 0 && to->n_addresses > 0)
+				reach_addresses(topo, from, &from->addresses[0], to,
+						&to->addresses[0]);
+		}
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct diag_list diags;
+	struct topo topo;
+
+	diag_init(&diags, "fuzz.yaml");
+	if (topo_parse(&topo, (const char *)data, size, &diags) == 0)
+		model_walk(&topo);
+	else
+		assert(diags.n_errors > 0);
+	topo_free(&topo);
+	return 0;
+}
