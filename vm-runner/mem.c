@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -141,5 +142,60 @@ int mem_put(const struct guest_mem *mem, uint64_t gpa, const void *data, uint64_
 	if (!host)
 		return -EFAULT;
 	memcpy(host, data, bytes);
+	return 0;
+}
+
+static const struct mem_region *region_at(const struct guest_mem *mem, uint64_t gpa)
+{
+	return &mem->regions[mem->n_regions > 1 && gpa >= mem->regions[1].gpa];
+}
+
+int mem_load(const struct guest_mem *mem, uint64_t gpa, const void *data, uint64_t bytes)
+{
+	const struct mem_region *region = region_at(mem, gpa);
+	uint8_t *host = mem_at(mem, gpa, bytes);
+	uint64_t done = 0;
+
+	if (!host)
+		return -EFAULT;
+	while (done < bytes) {
+		ssize_t n = pwrite(region->fd, (const uint8_t *)data + done, bytes - done,
+				   (off_t)(gpa - region->gpa + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) /* hugetlbfs has no write */
+			break;
+		done += (uint64_t)n;
+	}
+	memcpy(host + done, (const uint8_t *)data + done, bytes - done);
+	return 0;
+}
+
+int mem_load_file(const struct guest_mem *mem, uint64_t gpa, int fd, uint64_t bytes)
+{
+	const struct mem_region *region = region_at(mem, gpa);
+	uint8_t *host = mem_at(mem, gpa, bytes);
+	bool by_file = true;
+	uint64_t done = 0;
+
+	if (!host)
+		return -EFAULT;
+	if (lseek(region->fd, (off_t)(gpa - region->gpa), SEEK_SET) < 0)
+		return -errno;
+	while (done < bytes) {
+		ssize_t n = by_file ? sendfile(region->fd, fd, NULL, bytes - done)
+				    : read(fd, host + done, bytes - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && by_file) { /* hugetlbfs, or a file that cannot be spliced */
+			by_file = false;
+			continue;
+		}
+		if (n <= 0)
+			return n < 0 ? -errno : -ENODATA;
+		done += (uint64_t)n;
+	}
 	return 0;
 }

@@ -48,4 +48,18 @@ void *mem_at(const struct guest_mem *mem, uint64_t gpa, uint64_t bytes);
  */
 int mem_put(const struct guest_mem *mem, uint64_t gpa, const void *data, uint64_t bytes);
 
+/**
+ * mem_load() - As mem_put(), for much data that we do not look at again
+ *
+ * Goes through the file: the pages do not become part of this process's resident memory, and are not cleared before
+ * they are overwritten.
+ */
+int mem_load(const struct guest_mem *mem, uint64_t gpa, const void *data, uint64_t bytes);
+
+/**
+ * mem_load_file() - As mem_load(), from @fd's current position
+ * Return: 0, -EFAULT, -ENODATA when the file ends before @bytes, or another -errno.
+ */
+int mem_load_file(const struct guest_mem *mem, uint64_t gpa, int fd, uint64_t bytes);
+
 #endif

@@ -82,8 +82,7 @@ static int header_check(const Elf64_Ehdr *header, size_t bytes, struct err *err)
 static void segment_copy(struct elf_image *image, const Elf64_Phdr *segment, const uint8_t *file,
 			 const struct guest_mem *mem)
 {
-	memcpy(mem_at(mem, segment->p_paddr, segment->p_memsz), file + segment->p_offset,
-	       segment->p_filesz);
+	(void)mem_load(mem, segment->p_paddr, file + segment->p_offset, segment->p_filesz);
 	if (segment->p_paddr < image->start)
 		image->start = segment->p_paddr;
 	if (segment->p_paddr + segment->p_memsz > image->end)

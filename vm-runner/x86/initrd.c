@@ -26,36 +26,26 @@ static int file_size(const char *path, uint64_t *bytes, struct err *err)
 	return 0;
 }
 
-/* Straight into guest memory; at most @room bytes, should the file have grown. */
-static int file_read(const char *path, uint8_t *host, uint64_t room, struct err *err)
+/* Exactly @bytes of it: what was there when its size was asked for. */
+static int file_load(const char *path, const struct guest_mem *mem, uint64_t gpa, uint64_t bytes,
+		     struct err *err)
 {
-	uint64_t done = 0;
-	int rc = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
+	int rc, fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_set(err, errno, "initrd %s: %s", path, strerror(errno));
-	while (done < room) {
-		ssize_t n = read(fd, host + done, room - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			rc = err_set(err, errno, "initrd %s: %s", path, strerror(errno));
-		else if (n == 0)
-			rc = err_set(err, EIO, "initrd %s: became shorter while it was read", path);
-		if (n <= 0)
-			break;
-		done += (uint64_t)n;
-	}
+	rc = mem_load_file(mem, gpa, fd, bytes);
 	close(fd);
-	return rc;
+	if (rc == -ENODATA)
+		return err_set(err, EIO, "initrd %s: became shorter while it was read", path);
+	return rc ? err_set(err, -rc, "initrd %s: %s", path, strerror(-rc)) : 0;
 }
 
 int initrd_load(struct initrd *initrd, const char *const *paths, unsigned int n_paths,
 		uint64_t lowest, uint64_t max, const struct guest_mem *mem, struct err *err)
 {
 	uint64_t total = 0, bytes, start, end = mem->regions[0].bytes;
-	uint8_t *host;
+	uint64_t gpa;
 	int rc;
 
 	initrd->gpa = 0;
@@ -85,17 +75,17 @@ int initrd_load(struct initrd *initrd, const char *const *paths, unsigned int n_
 		return 0;
 	initrd->gpa = start;
 	initrd->bytes = total;
-	host = mem_at(mem, initrd->gpa, total);
+	gpa = start;
 	for (unsigned int i = 0; i < n_paths; i++) {
 		rc = file_size(paths[i], &bytes, err);
 		if (rc)
 			return rc;
 		if (bytes > total || padded(bytes) > total)
 			return err_set(err, EIO, "initrd %s: grew while it was read", paths[i]);
-		rc = file_read(paths[i], host, bytes, err);
+		rc = file_load(paths[i], mem, gpa, bytes, err);
 		if (rc)
 			return rc;
-		host += padded(bytes);
+		gpa += padded(bytes);
 		total -= padded(bytes);
 	}
 	return 0;

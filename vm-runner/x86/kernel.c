@@ -60,7 +60,7 @@ static int bzimage_load(struct kernel *kernel, const struct bzimage *image,
 		return err_set(err, ENOMEM,
 			       "the kernel needs %llu MiB at 0x%llx, which is not in guest memory",
 			       (unsigned long long)room >> 20, (unsigned long long)at);
-	memcpy(mem_at(mem, at, image->kernel_bytes), image->kernel, image->kernel_bytes);
+	(void)mem_load(mem, at, image->kernel, image->kernel_bytes);
 	kernel->entry = KERNEL_LINUX64;
 	kernel->rip = at + ENTRY64_OFFSET;
 	kernel->end = at + room;

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -59,6 +60,30 @@ static void nothing_is_copied_when_a_part_does_not_fit(void **state)
 	mem_close(&mem);
 }
 
+static void loading_reaches_the_same_memory(void **state)
+{
+	char path[] = "/tmp/netloom-mem-XXXXXX";
+	struct guest_mem mem;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	unlink(path);
+	assert_int_equal(write(fd, "from a file", 11), 11);
+	assert_int_equal(mem_open(&mem, MEM_LOW_END + 2 * MIB, false, NULL), 0);
+	assert_int_equal(mem_load(&mem, MEM_HIGH_START + 5, "from memory", 11), 0);
+	assert_memory_equal(mem_at(&mem, MEM_HIGH_START + 5, 11), "from memory", 11);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(mem_load_file(&mem, 4095, fd, 11), 0);
+	assert_memory_equal(mem_at(&mem, 4095, 11), "from a file", 11);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(mem_load_file(&mem, 4095, fd, 12), -ENODATA);
+	assert_int_equal(mem_load(&mem, MEM_LOW_END - 1, "xx", 2), -EFAULT);
+	assert_int_equal(mem_load_file(&mem, MEM_HIGH_START + 2 * MIB - 1, fd, 2), -EFAULT);
+	mem_close(&mem);
+	close(fd);
+}
+
 static void who_gets_the_file_cannot_cut_it_off(void **state)
 {
 	struct guest_mem mem;
@@ -103,6 +128,7 @@ int main(void)
 		cmocka_unit_test(ranges_are_checked_without_wrap_around),
 		cmocka_unit_test(memory_above_3_gib_goes_behind_the_hole),
 		cmocka_unit_test(nothing_is_copied_when_a_part_does_not_fit),
+		cmocka_unit_test(loading_reaches_the_same_memory),
 		cmocka_unit_test(who_gets_the_file_cannot_cut_it_off),
 		cmocka_unit_test(sizes_that_cannot_be_are_refused_with_a_sentence),
 		cmocka_unit_test(too_few_hugepages_are_an_error_at_start),
