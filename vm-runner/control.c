@@ -37,7 +37,7 @@ struct control {
 	int fd;
 	struct event *accept_event;
 	unsigned int n_clients;
-	LIST_HEAD(, client) clients;
+	LIST_HEAD(client_list, client) clients;
 };
 
 static void client_free(struct client *client)

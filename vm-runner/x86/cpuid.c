@@ -55,9 +55,12 @@ static struct kvm_cpuid_entry2 *find_or_add(struct cpuid_table *table, uint32_t 
 
 unsigned int cpuid_address_bits(const struct cpuid_table *table)
 {
-	for (uint32_t i = 0; i < table->nent; i++)
-		if (table->entries[i].function == 0x80000008 && table->entries[i].eax & 0xff)
-			return table->entries[i].eax & 0xff;
+	for (uint32_t i = 0; i < table->nent; i++) {
+		unsigned int bits = table->entries[i].eax & 0xff;
+
+		if (table->entries[i].function == 0x80000008 && bits)
+			return bits;
+	}
 	return 36; /* what CPUs have that do not say */
 }
 

@@ -42,7 +42,7 @@ static void gate_set(uint8_t *idt, unsigned int vector, uint64_t handler)
 
 static uint64_t code_address(const unsigned char *label)
 {
-	return PROBE_CODE + (uint64_t)(label - probe_code);
+	return PROBE_CODE + ((uintptr_t)label - (uintptr_t)probe_code);
 }
 
 static void memory_fill(uint8_t *ram)
@@ -58,7 +58,7 @@ static void memory_fill(uint8_t *ram)
 	memcpy(ram + PROBE_PML4, &pml4, 8);
 	memcpy(ram + PROBE_PDPT, &pdpt, 8);
 	memcpy(ram + PROBE_PD, &pd, 8);
-	memcpy(ram + PROBE_CODE, probe_code, (size_t)(probe_code_end - probe_code));
+	memcpy(ram + PROBE_CODE, probe_code, code_address(probe_code_end) - PROBE_CODE);
 }
 
 static int registers_set(int fd, struct err *err)
