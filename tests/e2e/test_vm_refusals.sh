@@ -65,6 +65,16 @@ if [ "$(awk '/HugePages_Free/ {print $2}' /proc/meminfo)" -lt 4096 ]; then
 	refuses 3 "not enough free 2 MiB hugepages" --kernel "$dir/kernel" --hugepages --memory 8G
 fi
 
+# Without /dev/kvm: in a mount namespace of its own, where /dev is empty.
+if unshare -m true 2> /dev/null; then
+	unshare -m sh -c 'mount -t tmpfs none /dev && exec "$0" --kernel "$1"' "$runner" "$dir/kernel" 2> "$dir/out"
+	if [ $? -ne 3 ] || ! grep -q 'there is no KVM on this machine' "$dir/out"; then
+		echo "FAIL: without /dev/kvm:"
+		cat "$dir/out"
+		failed=1
+	fi
+fi
+
 # A socket that somebody serves is not taken away from him.
 python3 - "$dir/used.sock" <<'PY' &
 import socket, sys, time
