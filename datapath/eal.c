@@ -9,7 +9,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -90,6 +92,35 @@ static int first_cpu(const cpu_set_t *set)
 	return 0;
 }
 
+/*
+ * DPDK makes a directory for files that we have told it not to write. It gets one that can be removed afterwards, which also
+ * spares us the question whether /run may be written.
+ */
+static int init_without_traces(int argc, char **argv)
+{
+	const char *before = getenv("RUNTIME_DIRECTORY");
+	char *kept = before != NULL ? strdup(before) : NULL;
+	char base[] = "/tmp/netloomd-eal-XXXXXX", path[sizeof(base) + 16];
+	int rc;
+
+	if (mkdtemp(base) == NULL || setenv("RUNTIME_DIRECTORY", base, 1) != 0) {
+		free(kept);
+		return rte_eal_init(argc, argv);
+	}
+	rc = rte_eal_init(argc, argv);
+	snprintf(path, sizeof(path), "%s/dpdk/rte", base);
+	rmdir(path);
+	snprintf(path, sizeof(path), "%s/dpdk", base);
+	rmdir(path);
+	rmdir(base);
+	if (kept != NULL)
+		setenv("RUNTIME_DIRECTORY", kept, 1);
+	else
+		unsetenv("RUNTIME_DIRECTORY");
+	free(kept);
+	return rc;
+}
+
 int eal_start(bool hugepages, struct err *err)
 {
 	char lcores[32], memory[16];
@@ -117,7 +148,7 @@ int eal_start(bool hugepages, struct err *err)
 	snprintf(lcores, sizeof(lcores), "0@%d", first_cpu(&before));
 	snprintf(memory, sizeof(memory), "%d", hugepages ? MEMORY_MB : NO_HUGE_MB);
 	redirect_log();
-	rc = rte_eal_init(argc, argv);
+	rc = init_without_traces(argc, argv);
 	pthread_setaffinity_np(pthread_self(), sizeof(before), &before);
 	if (rc < 0)
 		return err_set(err, rte_errno == 0 ? EIO : rte_errno, "DPDK did not start: %s (%s)",
