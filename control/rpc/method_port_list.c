@@ -101,6 +101,17 @@ static json_t *text_print(const char *text)
 	return string != NULL ? string : json_string("(not printable)");
 }
 
+/* In a list `rx` and `tx` are counters; the files of a pcap port have names of their own. */
+static void key_rename(json_t *object, const char *from, const char *to)
+{
+	json_t *value = json_object_get(object, from);
+
+	if (value == NULL)
+		return;
+	json_object_set(object, to, value);
+	json_object_del(object, from);
+}
+
 static void counters_print(json_t *object, const struct live_port *live)
 {
 	struct queue_sum rx = {0}, tx = {0};
@@ -130,6 +141,8 @@ static json_t *port_print(const struct model_port *port, const struct live_port 
 	json_t *object = model_port_print(port);
 	struct port_status status;
 
+	key_rename(object, "rx", "rx_file");
+	key_rename(object, "tx", "tx_file");
 	status_get(live, &status);
 	json_object_set_new(object, "index", json_integer(port->index));
 	json_object_set_new(object, "connected", json_boolean(status.connected));

@@ -237,12 +237,12 @@ static void what_is_printed_parses_to_the_same(void **state)
 	};
 	struct vlan_port vlan, again;
 	json_error_t error;
+	json_t *json, *printed;
 
 	(void)state;
 	problems_init(&problems);
 	for (size_t i = 0; i < sizeof(vlans) / sizeof(vlans[0]); i++) {
-		json_t *json = json_loads(vlans[i], 0, &error), *printed;
-
+		json = json_loads(vlans[i], 0, &error);
 		model_vlan_parse(json, "x", &vlan, &problems);
 		printed = model_vlan_print(&vlan);
 		assert_true(json_equal(json, printed));
@@ -251,8 +251,10 @@ static void what_is_printed_parses_to_the_same(void **state)
 		json_decref(json);
 		json_decref(printed);
 	}
+	json = json_loads(vlans[2], 0, &error);
 	model_vlan_default(&vlan);
-	model_vlan_parse(json_loads(vlans[2], 0, &error), "x", &again, &problems);
+	model_vlan_parse(json, "x", &again, &problems);
+	json_decref(json);
 	assert_true(model_vlan_equal(&vlan, &again));
 	assert_int_equal(problems.n, 0);
 }
