@@ -8,6 +8,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <linux/kvm.h>
+#include <malloc.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stddef.h>
@@ -152,7 +153,10 @@ int sandbox_enter(struct err *err)
 	struct sigaction action = {.sa_sigaction = forbidden, .sa_flags = SA_SIGINFO};
 	capng_select_t set = CAPNG_SELECT_CAPS;
 
-	tzset(); /* the first log line would open the zone file */
+	/* What libc would open files for later: the time zone of the first log line, and the number of CPUs when
+	 * the ninth thread asks for memory. */
+	tzset();
+	mallopt(M_ARENA_MAX, 2);
 	/* Only who may change the bounding set can clear it; no_new_privs makes it idle for the others. */
 	capng_get_caps_process();
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))

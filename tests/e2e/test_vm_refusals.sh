@@ -58,6 +58,7 @@ notes = struct.pack("<IIQQQQQQ", 4, 4, 176, 0, 0, len(note), len(note), 4)
 open(sys.argv[1], "wb").write(head + load + notes + note + b"\xf4\xf4")
 PY
 refuses 3 "does not fit in guest memory behind the kernel" --kernel "$dir/kernel" --initrd "$dir/large" --memory 64M
+refuses 3 "command line is longer than 2047" --kernel "$dir/kernel" --append "$(printf 'x%.0s' {1..3000})"
 refuses 3 "initrd $dir/missing" --kernel "$dir/kernel" --initrd "$dir/missing"
 refuses 3 "pidfile $dir/no/pid" --kernel "$dir/kernel" --pidfile "$dir/no/pid"
 refuses 3 "$long" --kernel "$dir/kernel" --control "$long"

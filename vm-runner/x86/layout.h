@@ -20,7 +20,7 @@
 #define LAYOUT_ZERO_PAGE    0x7000
 #define LAYOUT_PAGE_TABLES  0x9000 /* PML4, PDPT, 4 PDs */
 #define LAYOUT_CMDLINE	    0x20000
-#define LAYOUT_CMDLINE_MAX  0x10000
+#define LAYOUT_CMDLINE_MAX  2048 /* Linux cuts a longer one off without a word */
 #define LAYOUT_LOW_RAM_END  0x9fc00
 #define LAYOUT_ACPI	    0xe0000
 #define LAYOUT_ACPI_END	    0xffff0
