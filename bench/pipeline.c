@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the stages cost: cycles per frame of the pipeline between ports in memory, and what the FDB costs in memory.
+ * What the stages cost: cycles per frame of the pipeline between ports in memory, and what the FDB
+ * costs in memory.
  *
- * A port in memory "receives" by writing a frame's snapshot and "sends" by reading it, so that the figures hold the
- * whole way of a frame but for the rings. One thread; TSC cycles; all scenes in turn, the best of several rounds of each.
+ * A port in memory "receives" by writing a frame's snapshot and "sends" by reading it, so that the
+ * figures hold the whole way of a frame but for the rings. One thread; TSC cycles; all scenes in
+ * turn, the best of several rounds of each.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The datapath as control sees it: see datapath.h. Control thread only, except where port.c calls in.
+ * The datapath as control sees it: see datapath.h. Control thread only, except where port.c calls
+ * in.
  */
 #include "datapath.h"
 
@@ -142,7 +143,10 @@ void datapath_publish(struct snapshot *next)
 
 	next->generation = ++datapath.generation;
 	workers_publish(next);
-	/* Nobody sends events of the previous snapshot any more: take the last ones while its ports are known. */
+	/*
+	 * Nobody sends events of the previous snapshot any more: take the last ones while its ports
+	 * are known.
+	 */
 	learn_drain_into_fdb(next, previous, UINT32_MAX);
 	datapath.current = next;
 	snapshot_free(previous);

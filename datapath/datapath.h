@@ -15,13 +15,16 @@
 enum datapath_poll_mode { DATAPATH_ADAPTIVE, DATAPATH_BUSY }; /* sleep when idle, or never */
 
 struct datapath_options {
-	uint16_t n_workers;	/* 1..PORT_WORKERS_MAX */
-	const char *cpus;	/* list such as "2,4-5", one per worker; NULL: not pinned */
-	bool hugepages;		/* false: --no-huge */
+	uint16_t n_workers; /* 1..PORT_WORKERS_MAX */
+	const char *cpus;   /* list such as "2,4-5", one per worker; NULL: not pinned */
+	bool hugepages;	    /* false: --no-huge */
 	uint32_t fdb_capacity;
 	enum datapath_poll_mode poll_mode;
-	uint32_t idle_us;	/* a worker sleeps after so long without a frame */
-	/* Called on the control thread from datapath_poll() when a port's peer came or went. May be NULL. */
+	uint32_t idle_us; /* a worker sleeps after so long without a frame */
+	/*
+	 * Called on the control thread from datapath_poll() when a port's peer came or went. May be
+	 * NULL.
+	 */
 	void (*on_port_change)(struct port *port, void *arg);
 	void *arg;
 };
@@ -33,14 +36,18 @@ struct datapath_options {
  */
 int datapath_start(const struct datapath_options *options, struct err *err);
 
-/** datapath_stop() - Stop the workers and free the last snapshot; its ports must be closed by the caller afterwards */
+/**
+ * datapath_stop() - Stop the workers and free the last snapshot; its ports must be closed by the
+ * caller afterwards
+ */
 void datapath_stop(void);
 
 /**
  * datapath_publish() - Make @next the configuration of all workers
  *
- * Takes ownership and sets its generation; returns after the grace period, when the previous snapshot has been freed and ports that only it named may
- * be closed. Waits for workers to finish their current burst, microseconds as a rule.
+ * Takes ownership and sets its generation; returns after the grace period, when the previous
+ * snapshot has been freed and ports that only it named may be closed. Waits for workers to finish
+ * their current burst, microseconds as a rule.
  */
 void datapath_publish(struct snapshot *next);
 
@@ -49,10 +56,16 @@ const struct snapshot *datapath_current(void);
 
 struct fdb *datapath_fdb(void);
 
-/** datapath_event_fd() - Readable when datapath_poll() has work: stations to learn, ports that changed */
+/**
+ * datapath_event_fd() - Readable when datapath_poll() has work: stations to learn, ports that
+ * changed
+ */
 int datapath_event_fd(void);
 
-/** datapath_poll() - Drain the learn ring into the FDB, deliver port changes; call when the fd is readable */
+/**
+ * datapath_poll() - Drain the learn ring into the FDB, deliver port changes; call when the fd is
+ * readable
+ */
 void datapath_poll(void);
 
 struct datapath_worker_stats {

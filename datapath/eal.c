@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * DPDK's environment, reduced to what a switch without devices needs: nothing is written to /run or /dev/hugepages, no PCI
- * device is touched, the workers are threads of our own (worker.c).
+ * DPDK's environment, reduced to what a switch without devices needs: nothing is written to /run or
+ * /dev/hugepages, no PCI device is touched, the workers are threads of our own (worker.c).
  */
 #include "eal.h"
 
@@ -93,8 +93,8 @@ static int first_cpu(const cpu_set_t *set)
 }
 
 /*
- * DPDK makes a directory for files that we have told it not to write. It gets one that can be removed afterwards, which also
- * spares us the question whether /run may be written.
+ * DPDK makes a directory for files that we have told it not to write. It gets one that can be
+ * removed afterwards, which also spares us the question whether /run may be written.
  */
 static int init_without_traces(int argc, char **argv)
 {

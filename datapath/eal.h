@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Bringing up DPDK's environment: memory, clocks, its log into ours. Control thread, once per process. */
+/*
+ * Bringing up DPDK's environment: memory, clocks, its log into ours. Control thread, once per
+ * process.
+ */
 #ifndef DATAPATH_EAL_H
 #define DATAPATH_EAL_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The forwarding database: making it, and what readers do. The mechanism is explained in fdb_table.h.
+ * The forwarding database: making it, and what readers do. The mechanism is explained in
+ * fdb_table.h.
  */
 #include "fdb_table.h"
 

@@ -2,14 +2,16 @@
 /*
  * The forwarding database: (switch, VLAN, MAC) -> port. IEEE 802.1Q-2018 §8.8.
  *
- * One writer, the control thread, fed by the workers through a learn ring; any number of lock-free readers. One table
- * serves all switches: a forwarding domain id (fid) is 24 bits, `switch index << 12 | VLAN id`, so nothing has to be allocated
- * for a VLAN. Readers may refresh the age of an entry; everything else is the writer's.
+ * One writer, the control thread, fed by the workers through a learn ring; any number of lock-free
+ * readers. One table serves all switches: a forwarding domain id (fid) is 24 bits, `switch index <<
+ * 12 | VLAN id`, so nothing has to be allocated for a VLAN. Readers may refresh the age of an
+ * entry; everything else is the writer's.
  *
- * Memory is one mapping made at fdb_new() (16 bytes a slot, twice the capacity), touched as it is used.
+ * Memory is one mapping made at fdb_new() (16 bytes a slot, twice the capacity), touched as it is
+ * used.
  *
- * A sixteenth more than the capacity is kept for ports that have few entries: a port with random source addresses may
- * fill the table, and the others still learn.
+ * A sixteenth more than the capacity is kept for ports that have few entries: a port with random
+ * source addresses may fill the table, and the others still learn.
  */
 #ifndef DATAPATH_FDB_H
 #define DATAPATH_FDB_H
@@ -22,8 +24,10 @@ struct fdb;
 
 #define FDB_FID(sw, vid) ((uint32_t)(sw) << 12 | (vid))
 
-enum { FDB_STATIC = 1, /* set by the user: never ages, moves only by the user */
-       FDB_STICKY = 2  /* learned once, then fixed to its port */ };
+enum {
+	FDB_STATIC = 1, /* set by the user: never ages, moves only by the user */
+	FDB_STICKY = 2	/* learned once, then fixed to its port */
+};
 
 #define FDB_AGEING_MAX_S 500000
 
@@ -65,21 +69,24 @@ void fdb_free(struct fdb *fdb);
 int fdb_lookup(const struct fdb *fdb, uint32_t fid, uint64_t mac, uint8_t *flags);
 
 /**
- * fdb_hash() - Where to look; with fdb_prefetch() and the _hashed functions a burst's lookups overlap
+ * fdb_hash() - Where to look; with fdb_prefetch() and the _hashed functions a burst's lookups
+ * overlap
  * @mac: as from fdb_mac()
  */
 uint64_t fdb_hash(const struct fdb *fdb, uint32_t fid, uint64_t mac);
 void fdb_prefetch(const struct fdb *fdb, uint64_t hash);
-int fdb_lookup_hashed(const struct fdb *fdb, uint64_t hash, uint32_t fid, uint64_t mac, uint8_t *flags);
-enum fdb_change fdb_refresh_hashed(struct fdb *fdb, uint64_t hash, uint32_t fid, uint64_t mac, uint16_t port,
-				   uint32_t now_s);
+int fdb_lookup_hashed(const struct fdb *fdb, uint64_t hash, uint32_t fid, uint64_t mac,
+		      uint8_t *flags);
+enum fdb_change fdb_refresh_hashed(struct fdb *fdb, uint64_t hash, uint32_t fid, uint64_t mac,
+				   uint16_t port, uint32_t now_s);
 
 /**
  * fdb_refresh() - A frame came from @mac on @port: note the time if the entry says so already
  * Return: FDB_KNOWN: nothing else to do. FDB_ADDED or FDB_MOVED: the writer must be told.
  *         FDB_REFUSED: the entry is static or sticky elsewhere. Context: any thread, never blocks.
  */
-enum fdb_change fdb_refresh(struct fdb *fdb, uint32_t fid, uint64_t mac, uint16_t port, uint32_t now_s);
+enum fdb_change fdb_refresh(struct fdb *fdb, uint32_t fid, uint64_t mac, uint16_t port,
+			    uint32_t now_s);
 
 /**
  * fdb_learn() - Remember that a station was seen behind a port (writer only)
@@ -94,18 +101,21 @@ enum fdb_change fdb_learn(struct fdb *fdb, uint32_t fid, uint64_t mac, uint16_t 
 bool fdb_delete(struct fdb *fdb, uint32_t fid, uint64_t mac);
 
 /** fdb_flush() - Forget all entries for which @match says true (writer only). Return: how many. */
-size_t fdb_flush(struct fdb *fdb, bool (*match)(const struct fdb_entry *entry, void *arg), void *arg);
+size_t fdb_flush(struct fdb *fdb, bool (*match)(const struct fdb_entry *entry, void *arg),
+		 void *arg);
 
 /**
  * fdb_age() - Forget dynamic entries that were not seen for the ageing time (writer only)
- * @ageing_s: ageing time of a fid's switch, 0: never; called per candidate; at most FDB_AGEING_MAX_S counts
+ * @ageing_s: ageing time of a fid's switch, 0: never; called per candidate; at most
+ *            FDB_AGEING_MAX_S counts
  * @budget:   slots to look at in this call; the walk goes on where it stopped
  */
-size_t fdb_age(struct fdb *fdb, uint32_t now_s, uint32_t (*ageing_s)(uint32_t fid, void *arg), void *arg,
-	       size_t budget);
+size_t fdb_age(struct fdb *fdb, uint32_t now_s, uint32_t (*ageing_s)(uint32_t fid, void *arg),
+	       void *arg, size_t budget);
 
 /** fdb_walk() - Visit entries (writer thread). Return: false from @visit ends it. */
-void fdb_walk(const struct fdb *fdb, bool (*visit)(const struct fdb_entry *entry, void *arg), void *arg);
+void fdb_walk(const struct fdb *fdb, bool (*visit)(const struct fdb_entry *entry, void *arg),
+	      void *arg);
 
 uint32_t fdb_count(const struct fdb *fdb);
 uint32_t fdb_count_on_port(const struct fdb *fdb, uint16_t port);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The forwarding database's writer: learning, moving, deleting. Control thread only; see fdb_table.h.
+ * The forwarding database's writer: learning, moving, deleting. Control thread only; see
+ * fdb_table.h.
  */
 #include "fdb_table.h"
 
@@ -44,7 +45,8 @@ static struct slot *bucket_displace(struct fdb *fdb, struct bucket *bucket)
 		slot_entry(slot, 0, &entry);
 		hash = fdb_hash(fdb, entry.fid, entry.mac);
 		if (bucket_first(fdb, hash) != bucket)
-			continue; /* it is in its second already: readers could miss it on the way back */
+			/* it is in its second already: readers could miss it on the way back */
+			continue;
 		room = bucket_free_slot(bucket_second(fdb, hash));
 		if (room == NULL)
 			continue;
@@ -71,7 +73,10 @@ static struct slot *slot_for_insert(struct fdb *fdb, uint64_t hash)
 	return slot;
 }
 
-/* Whether the table has room for one more entry of this port; see the head of fdb.h about the reserve. */
+/*
+ * Whether the table has room for one more entry of this port; see the head of fdb.h about the
+ * reserve.
+ */
 static bool has_room(const struct fdb *fdb, uint16_t port, uint8_t flags)
 {
 	uint32_t left = fdb->capacity + fdb->reserve - fdb->count;
@@ -81,7 +86,9 @@ static bool has_room(const struct fdb *fdb, uint16_t port, uint8_t flags)
 	return left > 0 && ((flags & FDB_STATIC) != 0 || fdb->n_learned[port] < left / 2);
 }
 
-/* A large table is worth large pages, a small one is not worth 2 MiB for each station. Best effort. */
+/*
+ * A large table is worth large pages, a small one is not worth 2 MiB for each station. Best effort.
+ */
 static void use_huge_pages(struct fdb *fdb)
 {
 	fdb->huge = true;

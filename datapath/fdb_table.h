@@ -3,20 +3,22 @@
  * The forwarding database inside: an open hash table of cache-line buckets. For fdb*.c only.
  *
  * Theory of operation
- *   A station has two candidate buckets of four slots, chosen by a keyed hash. At most a bit more than half of the slots are
- *   used, so nearly all stations are in their first bucket: a lookup is one cache line, which a burst prefetches.
- *   When both buckets are full a third station is moved from its first to its second bucket; readers look in that order,
- *   and the copy is made before the original goes, so nobody misses it.
+ *   A station has two candidate buckets of four slots, chosen by a keyed hash. At most a bit more
+ *   than half of the slots are used, so nearly all stations are in their first bucket: a lookup is
+ *   one cache line, which a burst prefetches. When both buckets are full a third station is moved
+ *   from its first to its second bucket; readers look in that order, and the copy is made before
+ *   the original goes, so nobody misses it.
  *
- *   A slot is two words. `key` is the address and the low 16 bits of the fid. `value` is all the rest, and a
- *   version that grows each time the slot is given to another station:
+ *   A slot is two words. `key` is the address and the low 16 bits of the fid. `value` is all the
+ *   rest, and a version that grows each time the slot is given to another station:
  *
  *	version:16 | age:20 | fid_high:8 | unused:1 | valid:1 | flags:2 | port:16
  *
- *   The writer changes owner in three steps: value = (version + 1, invalid); key; value = (version + 1, valid, ...).
- *   A reader takes value, key, value. If both values have the same version, the key between them was the
- *   owner at that time, so the port is the station's own. It retries only when the writer made progress.
- *   The port of the same station moves by compare-and-swap, because readers refresh the age in the same word.
+ *   The writer changes owner in three steps: value = (version + 1, invalid); key; value = (version
+ *   + 1, valid, ...). A reader takes value, key, value. If both values have the same version, the
+ *   key between them was the owner at that time, so the port is the station's own. It retries only
+ *   when the writer made progress. The port of the same station moves by compare-and-swap, because
+ *   readers refresh the age in the same word.
  *
  * Threads: the writer (control) for what is marked so; readers anywhere.
  */
@@ -174,7 +176,10 @@ static inline void slot_assign(struct fdb *fdb, struct slot *slot, uint64_t key,
 	fdb->chunk_used[slot_chunk(fdb, slot)] += value != 0 ? 1 : -1;
 }
 
-/* Seconds since the entry was seen. A reader's clock may be a little ahead of the caller's: that is 0. */
+/*
+ * Seconds since the entry was seen. A reader's clock may be a little ahead of the caller's: that is
+ * 0.
+ */
 static inline uint32_t value_age(uint64_t value, uint32_t now_s)
 {
 	uint32_t seen_s = (uint32_t)((value & VALUE_AGE) >> VALUE_AGE_SHIFT);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Walks over the forwarding database: ageing, flushing, listing. Control thread only; see fdb_table.h.
+ * Walks over the forwarding database: ageing, flushing, listing. Control thread only; see
+ * fdb_table.h.
  *
- * A walk skips chunks without entries: with a few stations in a table for a million it touches a few pages.
+ * A walk skips chunks without entries: with a few stations in a table for a million it touches a
+ * few pages.
  */
 #include "fdb_table.h"
 
@@ -13,7 +15,10 @@ static size_t n_slots(const struct fdb *fdb)
 	return (fdb->mask + 1) * SLOTS_PER_BUCKET;
 }
 
-/* The next used slot at or after *@index, or NULL at the end; *@index is left on it. Skips empty chunks. */
+/*
+ * The next used slot at or after *@index, or NULL at the end; *@index is left on it. Skips empty
+ * chunks.
+ */
 static struct slot *next_used(const struct fdb *fdb, size_t *index, size_t end)
 {
 	while (*index < end) {

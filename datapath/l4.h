@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Finding the transport header in a frame's snapshot: IPv4 with options, IPv6 with extension headers.
+ * Finding the transport header in a frame's snapshot: IPv4 with options, IPv6 with extension
+ * headers.
  *
  * Pure, bounded by hdr_len; any thread. All offsets are from the frame's first byte.
  */
@@ -40,7 +41,10 @@ bool l4_parse_tags(struct frame *f);
  */
 bool l4_find(const struct frame *f, struct l4 *l4);
 
-/** l4_flow_hash() - The same number for all frames of a flow: addresses, protocol and ports as far as there are any */
+/**
+ * l4_flow_hash() - The same number for all frames of a flow: addresses, protocol and ports as far
+ * as there are any
+ */
 uint32_t l4_flow_hash(const struct frame *f);
 
 #endif

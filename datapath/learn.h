@@ -2,9 +2,10 @@
 /*
  * The way of a new station from the workers to the FDB's writer.
  *
- * A bounded ring, many producers, one consumer. A port may have as many events waiting as there is half of the free
- * room, so that a port with random source addresses leaves room for the others whatever it does. What does not fit is
- * counted; the frame is forwarded all the same and the station's next frame tries again.
+ * A bounded ring, many producers, one consumer. A port may have as many events waiting as there is
+ * half of the free room, so that a port with random source addresses leaves room for the others
+ * whatever it does. What does not fit is counted; the frame is forwarded all the same and the
+ * station's next frame tries again.
  */
 #ifndef DATAPATH_LEARN_H
 #define DATAPATH_LEARN_H
@@ -36,8 +37,8 @@ void learn_queue_free(struct learn_queue *queue);
 
 /**
  * learn_push() - Hand a station to the writer
- * Return: false if the port has too many events waiting. Context: any worker; one system call when the
- *         consumer has to be woken, none otherwise.
+ * Return: false if the port has too many events waiting. Context: any worker; one system call when
+ *         the consumer has to be woken, none otherwise.
  */
 bool learn_push(struct learn_queue *queue, const struct learn_event *event);
 

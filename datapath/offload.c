@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Completing offloads in software: checksums (RFC 1071), TCP segmentation, IP fragmentation of UDP (RFC 791 §3.2,
- * RFC 8200 §4.5). Runs on the worker that owns the scratch.
+ * Completing offloads in software: checksums (RFC 1071), TCP segmentation, IP fragmentation of UDP
+ * (RFC 791 §3.2, RFC 8200 §4.5). Runs on the worker that owns the scratch.
  *
- * The frame is laid out once, contiguously, as the receiver shall see it. Segments are heads of their own in front of a
- * piece of that copy.
+ * The frame is laid out once, contiguously, as the receiver shall see it. Segments are heads of
+ * their own in front of a piece of that copy.
  */
 #include "offload.h"
 
@@ -62,7 +62,10 @@ static inline void write_be32(uint8_t *p, uint32_t value)
 	write_be16(p + 2, value);
 }
 
-/* One's complement sum in memory order: the result is stored by memcpy, whatever the byte order of the machine. */
+/*
+ * One's complement sum in memory order: the result is stored by memcpy, whatever the byte order of
+ * the machine.
+ */
 static uint64_t sum_bytes(uint64_t sum, const uint8_t *bytes, uint32_t len)
 {
 	uint64_t word;

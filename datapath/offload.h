@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Checksums and segmentation: what a sender left for others to do (virtio 1.2 §5.1.6.2), checked on the way in and
- * completed in software when the receiver does not do it.
+ * Checksums and segmentation: what a sender left for others to do (virtio 1.2 §5.1.6.2), checked on
+ * the way in and completed in software when the receiver does not do it.
  *
- * Completion first copies the frame into the worker's scratch memory: payload in a guest's memory may change while we
- * sum it, and the checksum must be that of the bytes that are delivered.
+ * Completion first copies the frame into the worker's scratch memory: payload in a guest's memory
+ * may change while we sum it, and the checksum must be that of the bytes that are delivered.
  */
 #ifndef DATAPATH_OFFLOAD_H
 #define DATAPATH_OFFLOAD_H
@@ -19,7 +19,8 @@ struct offload_scratch;
 
 /**
  * offload_validate() - Do the sender's wishes agree with the headers?
- * @f: after l4_parse_tags(); offload.gso_hdr_len is set, and GSO of what fits one segment is taken back
+ * @f: after l4_parse_tags(); offload.gso_hdr_len is set, and GSO of what fits one segment is taken
+ *     back
  *
  * Return: false when the frame must be dropped (DROP_BAD_OFFLOAD).
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A sender's offload wishes against the snapshot of its headers. Everything here is hostile; any worker.
+ * A sender's offload wishes against the snapshot of its headers. Everything here is hostile; any
+ * worker.
  */
 #include <stddef.h>
 
@@ -20,8 +21,9 @@ static inline uint16_t read_be16(const uint8_t *p)
 }
 
 /*
- * The checksum field must be inside the frame, behind the headers that are none of its business. When it is that of the
- * outermost transport header, it must be where TCP and UDP have it; further in (tunnels) the sender knows better.
+ * The checksum field must be inside the frame, behind the headers that are none of its business.
+ * When it is that of the outermost transport header, it must be where TCP and UDP have it; further
+ * in (tunnels) the sender knows better.
  */
 static bool csum_is_valid(const struct frame *f, const struct l4 *l4)
 {
@@ -41,7 +43,10 @@ static bool csum_is_valid(const struct frame *f, const struct l4 *l4)
 	return l4->proto != L4_PROTO_UDP || o->csum_offset == UDP_CSUM_OFFSET;
 }
 
-/* The length in the IP header must be that of the frame: segments are cut by one and checked by the other. */
+/*
+ * The length in the IP header must be that of the frame: segments are cut by one and checked by the
+ * other.
+ */
 static bool ip_length_is_valid(const struct frame *f, const struct l4 *l4)
 {
 	const uint8_t *ip = f->hdr + l4->l3_off;

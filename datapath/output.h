@@ -2,8 +2,8 @@
 /*
  * Frames on their way out, grouped by port and tx queue so that a port is called once per burst.
  *
- * A group keeps the order in which frames were added. It is sent when it is full, when groups run out, or by
- * output_flush(). One worker owns it.
+ * A group keeps the order in which frames were added. It is sent when it is full, when groups run
+ * out, or by output_flush(). One worker owns it.
  */
 #ifndef DATAPATH_OUTPUT_H
 #define DATAPATH_OUTPUT_H

@@ -2,10 +2,11 @@
 /*
  * The pipeline: a burst moves through the stages from top to bottom, on one thread, to completion.
  *
- * A patch link between two switches is no queue: stage_output puts a copy of the frame's head into the next level, and
- * the level runs through the same stages with the other end as its ingress port. The payload stays where it is. Levels are
- * as many as hops are allowed, each as large as a burst; a full one is run at once, so that no frame is lost for want of
- * room, and the order of frames is kept. What a loop of links can cost is bounded by the hop limit and by
+ * A patch link between two switches is no queue: stage_output puts a copy of the frame's head into
+ * the next level, and the level runs through the same stages with the other end as its ingress
+ * port. The payload stays where it is. Levels are as many as hops are allowed, each as large as a
+ * burst; a full one is run at once, so that no frame is lost for want of room, and the order of
+ * frames is kept. What a loop of links can cost is bounded by the hop limit and by
  * PIPELINE_CROSSINGS_MAX.
  */
 #include "pipeline.h"

@@ -2,8 +2,8 @@
 /*
  * A burst's way through the stages. Read pipeline.c for the list.
  *
- * A struct pipeline is one worker's private state. It needs no EAL and no threads: tests and benchmarks run it on
- * frames of their own.
+ * A struct pipeline is one worker's private state. It needs no EAL and no threads: tests and
+ * benchmarks run it on frames of their own.
  */
 #ifndef DATAPATH_PIPELINE_H
 #define DATAPATH_PIPELINE_H
@@ -105,7 +105,10 @@ static inline void pipeline_drop(struct pipeline *pl, const struct burst *b, con
 	pipeline_drop_at(pl, &b->cfg->ports[f->in_port], reason);
 }
 
-/** pipeline_l3_len() - Bytes that count against an MTU: without Ethernet header and tags, per segment for GSO */
+/**
+ * pipeline_l3_len() - Bytes that count against an MTU: without Ethernet header and tags, per
+ * segment for GSO
+ */
 static inline uint32_t pipeline_l3_len(const struct frame *f)
 {
 	uint32_t overhead = 14 + 4 * (uint32_t)f->n_tags, len = f->len;

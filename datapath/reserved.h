@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The group addresses 01:80:C2:00:00:0X that bridges do not forward by default: IEEE 802.1Q-2018 §8.6.3, table 8-1
- * (BPDU, PAUSE, LACP, 802.1X, LLDP, ...).
+ * The group addresses 01:80:C2:00:00:0X that bridges do not forward by default: IEEE 802.1Q-2018
+ * §8.6.3, table 8-1 (BPDU, PAUSE, LACP, 802.1X, LLDP, ...).
  */
 #ifndef DATAPATH_RESERVED_H
 #define DATAPATH_RESERVED_H

@@ -2,9 +2,10 @@
 /*
  * All that the workers know of the configuration: immutable, replaced as a whole.
  *
- * Control builds the next snapshot beside the running one, publishes it with one pointer store and frees the old one after every
- * worker has passed a quiescent state (rte_rcu_qsbr). Workers only ever see `const struct snapshot *`.
- * Port and switch indices are stable from snapshot to snapshot as long as the object lives.
+ * Control builds the next snapshot beside the running one, publishes it with one pointer store and
+ * frees the old one after every worker has passed a quiescent state (rte_rcu_qsbr). Workers only
+ * ever see `const struct snapshot *`. Port and switch indices are stable from snapshot to snapshot
+ * as long as the object lives.
  */
 #ifndef DATAPATH_SNAPSHOT_H
 #define DATAPATH_SNAPSHOT_H
@@ -28,12 +29,15 @@ enum port_role {
 };
 
 struct port_config {
-	struct port *port;	/* NULL for PORT_UNUSED and for patch ends, which have no I/O */
-	struct port_drops *patch_drops; /* [PORT_WORKERS_MAX], patch ends only: their counters, see patch_stats */
-	struct port_queue_stats *patch_stats; /* [2 * PORT_WORKERS_MAX], patch ends only: worker w receives in
+	struct port *port; /* NULL for PORT_UNUSED and for patch ends, which have no I/O */
+	/* [PORT_WORKERS_MAX], patch ends only: their counters, see patch_stats */
+	struct port_drops *patch_drops;
+	struct port_queue_stats
+		*patch_stats; /* [2 * PORT_WORKERS_MAX], patch ends only: worker w receives in
 					       * [2 * w] and sends in [2 * w + 1] */
-	uint8_t role;	    /* enum port_role */
-	bool is_patch;	    /* one end of a link between two switches: output means a second pass at `peer` */
+	uint8_t role;	      /* enum port_role */
+	/* one end of a link between two switches: output means a second pass at `peer` */
+	bool is_patch;
 	bool admin_up;
 	uint16_t sw;	    /* switch index, SNAPSHOT_NONE unless PORT_SWITCHED */
 	uint16_t peer;	    /* other end of a wire or patch, else SNAPSHOT_NONE */
@@ -80,13 +84,16 @@ struct snapshot {
  * snapshot_new() - Allocate an empty snapshot for control to fill in
  * Return: NULL when memory does not suffice.
  */
-struct snapshot *snapshot_new(struct fdb *fdb, uint16_t n_ports, uint16_t n_switches, uint16_t n_workers);
+struct snapshot *snapshot_new(struct fdb *fdb, uint16_t n_ports, uint16_t n_switches,
+			      uint16_t n_workers);
 
 /**
- * snapshot_finish() - Derive what control did not fill in: switches' member lists, workers' poll lists
+ * snapshot_finish() - Derive what control did not fill in: switches' member lists, workers' poll
+ * lists
  *
- * A queue goes to worker (port index + queue) % n_workers: as long as its port lives it never changes hands, because
- * two workers on neighbouring snapshots would poll it together. Call once, after ports[] and switches[] are complete.
+ * A queue goes to worker (port index + queue) % n_workers: as long as its port lives it never
+ * changes hands, because two workers on neighbouring snapshots would poll it together. Call once,
+ * after ports[] and switches[] are complete.
  * Return: 0 or -ENOMEM.
  */
 int snapshot_finish(struct snapshot *snapshot);
@@ -95,7 +102,8 @@ int snapshot_finish(struct snapshot *snapshot);
 void snapshot_free(struct snapshot *snapshot);
 
 /** snapshot_port() - The configuration of a port index, NULL for holes and what is out of range */
-static inline const struct port_config *snapshot_port(const struct snapshot *snapshot, uint32_t index)
+static inline const struct port_config *snapshot_port(const struct snapshot *snapshot,
+						      uint32_t index)
 {
 	if (index >= snapshot->n_ports || snapshot->ports[index].role == PORT_UNUSED)
 		return NULL;

@@ -12,7 +12,10 @@ static inline bool source_is_valid(const uint8_t *source)
 	return (source[0] & 1) == 0 && fdb_mac(source) != 0;
 }
 
-/* Reserved addresses are decided before the VLAN: a port may refuse untagged frames and still see BPDUs. */
+/*
+ * Reserved addresses are decided before the VLAN: a port may refuse untagged frames and still see
+ * BPDUs.
+ */
 static bool reserved_is_dropped(const struct snapshot *cfg, const struct port_config *in,
 				const struct frame *f)
 {

@@ -2,8 +2,9 @@
 /*
  * learn: refresh the station's age, or hand it to the FDB's writer. IEEE 802.1Q-2018 §8.7.
  *
- * Needs vid. Sets dst_hash and prefetches what forward will look up, so that the cache misses of a burst overlap.
- * Drops frames from a station that is static or sticky elsewhere. Wires learn nothing.
+ * Needs vid. Sets dst_hash and prefetches what forward will look up, so that the cache misses of a
+ * burst overlap. Drops frames from a station that is static or sticky elsewhere. Wires learn
+ * nothing.
  */
 #include "pipeline.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * output: per egress port, the tags, the MTU, and the way out: a port's queue, or a patch link to the next switch.
- * IEEE 802.1Q-2018 §6.9.2, §8.8.
+ * output: per egress port, the tags, the MTU, and the way out: a port's queue, or a patch link to
+ * the next switch. IEEE 802.1Q-2018 §6.9.2, §8.8.
  *
- * Needs verdict, out_port, vid, prio, strip. A frame that reaches no port at all is dropped on its ingress port;
- * a copy that fails is dropped on its egress port.
+ * Needs verdict, out_port, vid, prio, strip. A frame that reaches no port at all is dropped on its
+ * ingress port; a copy that fails is dropped on its egress port.
  */
 #include "pipeline.h"
 

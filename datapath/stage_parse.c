@@ -2,7 +2,8 @@
 /*
  * parse: headers of the snapshot, and whether the sender's offload wishes agree with them.
  *
- * Sets n_tags, ethertype, l3_off, offload.gso_hdr_len. Drops runts, except on wires, and contradictory offloads.
+ * Sets n_tags, ethertype, l3_off, offload.gso_hdr_len. Drops runts, except on wires, and
+ * contradictory offloads.
  */
 #include "l4.h"
 #include "offload.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Counters with one writer and readers elsewhere: u64 without locked instructions, whole on the machines we run on.
+ * Counters with one writer and readers elsewhere: u64 without locked instructions, whole on the
+ * machines we run on.
  */
 #ifndef DATAPATH_STATS_H
 #define DATAPATH_STATS_H

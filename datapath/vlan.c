@@ -39,8 +39,8 @@ enum drop_reason vlan_classify(const struct vlan_port *port, struct frame *f)
 	tpid = read_be16(f->hdr + TAG_OFFSET);
 	if (tpid != VLAN_TPID_C && tpid != VLAN_TPID_S)
 		return classify_untagged(port, f);
-	if (tpid !=
-	    port->tpid) /* a tag of another kind is payload to a trunk, and a stranger to an access port */
+	/* A tag of another kind is payload to a trunk, and a stranger to an access port. */
+	if (tpid != port->tpid)
 		return port->mode == VLAN_ACCESS ? DROP_VLAN_TAGGED : classify_untagged(port, f);
 	tci = read_be16(f->hdr + TAG_OFFSET + 2);
 	vid = tci & 0x0fff;

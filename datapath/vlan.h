@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Which VLANs a port carries and how its frames are tagged: IEEE 802.1Q-2018 §6.9 (ingress), §8.8 (egress).
+ * Which VLANs a port carries and how its frames are tagged: IEEE 802.1Q-2018 §6.9 (ingress), §8.8
+ * (egress).
  *
  * access  one VLAN, untagged. Priority-tagged frames are taken as untagged; others are refused.
  * trunk   a set of VLANs, tagged with the port's TPID, and optionally a native VLAN, sent untagged.
- * tunnel  802.1ad customer port (QinQ): whatever comes in, tagged or not, belongs to one S-VLAN; its tags are payload.
+ * tunnel  802.1ad customer port (QinQ): whatever comes in, tagged or not, belongs to one S-VLAN;
+ * its tags are payload.
  *
  * A pure table: no I/O, no allocation. Immutable once it is in a snapshot.
  */
@@ -16,17 +18,18 @@
 
 #include "frame.h"
 
-#define VLAN_TPID_C   0x8100 /* 802.1Q customer tag */
-#define VLAN_TPID_S   0x88a8 /* 802.1ad service tag */
-#define VLAN_VID_MAX  4094
-#define VLAN_NONE     0
+#define VLAN_TPID_C  0x8100 /* 802.1Q customer tag */
+#define VLAN_TPID_S  0x88a8 /* 802.1ad service tag */
+#define VLAN_VID_MAX 4094
+#define VLAN_NONE    0
 
 enum vlan_mode { VLAN_ACCESS, VLAN_TRUNK, VLAN_TUNNEL };
 
 struct vlan_port {
-	uint8_t mode;		  /* enum vlan_mode */
-	uint16_t tpid;		  /* of tags this port sends and classifies by; VLAN_TPID_C or _S */
-	uint16_t pvid;		  /* access and tunnel VLAN, or the trunk's native VLAN; VLAN_NONE: no native */
+	uint8_t mode;  /* enum vlan_mode */
+	uint16_t tpid; /* of tags this port sends and classifies by; VLAN_TPID_C or _S */
+	/* access and tunnel VLAN, or the trunk's native VLAN; VLAN_NONE: no native */
+	uint16_t pvid;
 	uint64_t members[4096 / 64]; /* bit per vid the port carries, native included */
 };
 

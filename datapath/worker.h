@@ -2,9 +2,10 @@
 /*
  * The datapath threads.
  *
- * A worker polls the rx queues that the current snapshot gives it and runs the pipeline. It passes an RCU quiescent state after
- * every round. When no frame came for a while it arms its queues and sleeps on their fds and on a wake fd of its own; asleep
- * it is offline for RCU, so nobody waits for it.
+ * A worker polls the rx queues that the current snapshot gives it and runs the pipeline. It passes
+ * an RCU quiescent state after every round. When no frame came for a while it arms its queues and
+ * sleeps on their fds and on a wake fd of its own; asleep it is offline for RCU, so nobody waits
+ * for it.
  */
 #ifndef DATAPATH_WORKER_H
 #define DATAPATH_WORKER_H
@@ -77,7 +78,9 @@ const struct snapshot *workers_publish(const struct snapshot *next);
 /** workers_wake() - Make sleeping workers look at snapshot and fds again. Any thread. */
 void workers_wake(void);
 
-/** workers_quiesce() - Wait until every worker has left what it was doing. Any thread but a worker. */
+/**
+ * workers_quiesce() - Wait until every worker has left what it was doing. Any thread but a worker.
+ */
 void workers_quiesce(void);
 
 /** workers_notify_control() - Make datapath_event_fd() readable. Any thread. */

@@ -3,14 +3,17 @@
  * How a worker sleeps without missing a frame.
  *
  * Theory of operation
- *   1. The epoll set holds the fd of each of the worker's rx queues, edge-triggered, and the wake fd. It is made anew when the
- *      snapshot or an rx_generation changed since it was made.
- *   2. All queues are armed: from now on a sender signals. A port that has frames already says so, and the worker stays.
- *   3. A frame that comes after 2 makes its fd ready; a new snapshot or a changed fd makes the wake fd ready (written
- *      after the change). So epoll_wait() returns whatever happens, even if it happened before the call.
+ *   1. The epoll set holds the fd of each of the worker's rx queues, edge-triggered, and the wake
+ *      fd. It is made anew when the snapshot or an rx_generation changed since it was made.
+ *   2. All queues are armed: from now on a sender signals. A port that has frames already says so,
+ *      and the worker stays.
+ *   3. A frame that comes after 2 makes its fd ready; a new snapshot or a changed fd makes the wake
+ *      fd ready (written after the change). So epoll_wait() returns whatever happens, even if it
+ *      happened before the call.
  *   4. Between going offline and coming online nothing of the snapshot is touched: it may be freed.
  *
- * Queues without an fd have nobody to signal, or no one yet. They get another look four times a second.
+ * Queues without an fd have nobody to signal, or no one yet. They get another look four times a
+ * second.
  */
 #include "worker.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Writing a capture file. Records are gathered in a buffer and written with one call per burst; libpcap's own writer does not
- * say which record a full disk cut in two.
+ * Writing a capture file. Records are gathered in a buffer and written with one call per burst;
+ * libpcap's own writer does not say which record a full disk cut in two.
  */
 #include "pcap/pcap_sink.h"
 
@@ -87,7 +87,10 @@ static void write_out(struct pcap_sink *sink)
 	sink->used = done; /* what got into the file */
 }
 
-/* Write the gathered records of out[from..to); mark those that are not in the file, and cut a torn one off. */
+/*
+ * Write the gathered records of out[from..to); mark those that are not in the file, and cut a torn
+ * one off.
+ */
 static void flush(struct pcap_sink *sink, struct frame_out *out, uint16_t from, uint16_t to)
 {
 	size_t end = 0;

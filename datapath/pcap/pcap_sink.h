@@ -25,7 +25,8 @@ void pcap_sink_close(struct pcap_sink *sink);
  * pcap_sink_write() - Append frames
  * @out: drop is set to DROP_WRITE_FAILED for those that did not get into the file as a whole
  *
- * Context: one system call per 256 KiB and one per call. After an error (disk full) the file ends with a whole record.
+ * Context: one system call per 256 KiB and one per call. After an error (disk full) the file ends
+ *          with a whole record.
  */
 void pcap_sink_write(struct pcap_sink *sink, struct frame_out *out, uint16_t n);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reading a capture file with libpcap: control thread only. The file is somebody else's: everything is checked.
+ * Reading a capture file with libpcap: control thread only. The file is somebody else's: everything
+ * is checked.
  */
 #include "pcap/pcap_source.h"
 

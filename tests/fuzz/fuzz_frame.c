@@ -3,9 +3,10 @@
 /*
  * A sender that writes anything it likes into a frame and into its offload wishes.
  *
- * Input: ports' offloads, ingress port, offload fields (see struct wish), size of the pieces, then the frame's bytes. The switch has
- * ports of all kinds, a wire, and two links in a ring. What is sent is read whole. A frame must be sent or counted as dropped;
- * one that is known unicast not both.
+ * Input: ports' offloads, ingress port, offload fields (see struct wish), size of the pieces, then
+ * the frame's bytes. The switch has ports of all kinds, a wire, and two links in a ring. What is
+ * sent is read whole. A frame must be sent or counted as dropped; one that is known unicast not
+ * both.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -62,7 +62,10 @@ static inline size_t frames_make(uint8_t *frame, uint8_t from, uint8_t to, size_
 	return len;
 }
 
-/** frames_file_check() - The file holds frames_make(from, to, 60 + i % 100, i) for i below @n, in order */
+/**
+ * frames_file_check() - The file holds frames_make(from, to, 60 + i % 100, i) for i below @n, in
+ * order
+ */
 static inline void frames_file_check(const char *path, unsigned int n, uint8_t from, uint8_t to)
 {
 	char why[PCAP_ERRBUF_SIZE];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * TCP and UDP packets as a guest with offloads leaves them, and a receiver's check of what arrives. The checksum arithmetic is
- * written out byte by byte, on purpose not the one under test. Include after cmocka.h and frames.h.
+ * TCP and UDP packets as a guest with offloads leaves them, and a receiver's check of what arrives.
+ * The checksum arithmetic is written out byte by byte, on purpose not the one under test. Include
+ * after cmocka.h and frames.h.
  */
 #ifndef TESTS_UNIT_DATAPATH_PACKETS_H
 #define TESTS_UNIT_DATAPATH_PACKETS_H
@@ -50,7 +51,10 @@ static inline uint32_t packet_pseudo(const uint8_t *ip, uint8_t proto, uint32_t 
 	return packet_sum(sum, tail, sizeof(tail));
 }
 
-/** packet_split() - Lay the bytes out as a port would: a snapshot, and the rest in pieces of @piece bytes */
+/**
+ * packet_split() - Lay the bytes out as a port would: a snapshot, and the rest in pieces of @piece
+ * bytes
+ */
 static inline void packet_split(struct packet *p, uint32_t len, uint32_t piece)
 {
 	struct frame *f = &p->f;

@@ -2,9 +2,10 @@
 /*
  * A rig for pipeline tests: ports are capture files, the pipeline runs on the caller's thread.
  *
- * A test lays out ports and switches, says which frames come in where, which must go out where, and which drops must
- * be counted. rig_run() writes the input files, runs, and compares output files byte for byte and all drop counters of
- * all ports, those that were not mentioned included. Include after cmocka.h.
+ * A test lays out ports and switches, says which frames come in where, which must go out where, and
+ * which drops must be counted. rig_run() writes the input files, runs, and compares output files
+ * byte for byte and all drop counters of all ports, those that were not mentioned included. Include
+ * after cmocka.h.
  */
 #ifndef TESTS_UNIT_DATAPATH_RIG_H
 #define TESTS_UNIT_DATAPATH_RIG_H
@@ -36,8 +37,8 @@ struct rig {
 	struct fdb *fdb;
 	struct learn_queue *learn;
 	struct pipeline *pl;
-	uint16_t
-		burst; /* frames that come in together; between bursts what was learned becomes known */
+	/* frames that come in together; between bursts what was learned becomes known */
+	uint16_t burst;
 
 	struct {
 		uint16_t port;

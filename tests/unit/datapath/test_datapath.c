@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The whole datapath with real worker threads: frames of one capture file reach another, snapshots change meanwhile,
- * idle workers sleep. No root, no hugepages.
+ * The whole datapath with real worker threads: frames of one capture file reach another, snapshots
+ * change meanwhile, idle workers sleep. No root, no hugepages.
  */
 #include <errno.h>
 #include <setjmp.h>

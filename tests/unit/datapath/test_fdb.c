@@ -258,8 +258,8 @@ static void impossible_capacities_are_refused(void **state)
 }
 
 /*
- * Readers against a writer that adds, moves and deletes the same few stations. The ports of station i are i * 16 .. i * 16 + 15:
- * any other port is somebody else's.
+ * Readers against a writer that adds, moves and deletes the same few stations. The ports of station
+ * i are i * 16 .. i * 16 + 15: any other port is somebody else's.
  */
 #define STRESS_STATIONS 64 /* in a table that small, slots change hands all the time */
 #define STRESS_NS	(2 * CLOCK_NS_PER_SECOND)

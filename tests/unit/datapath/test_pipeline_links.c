@@ -159,7 +159,10 @@ static void link_that_is_down_drops_unicast_and_carries_no_flood(void **state)
 	rig_run(&rig);
 }
 
-/* A ring of three switches, without spanning tree: port 2i+1 of switch i is linked to port 2(i+1) of the next. */
+/*
+ * A ring of three switches, without spanning tree: port 2i+1 of switch i is linked to port 2(i+1)
+ * of the next.
+ */
 static void loop_of_links_ends_at_the_hop_limit(void **state)
 {
 	(void)state;
@@ -171,10 +174,15 @@ static void loop_of_links_ends_at_the_hop_limit(void **state)
 	rig_patch(&rig, 5, 0);
 	rig_access(&rig, 6, 0, 10);
 	rig_in(&rig, 6, rig_frame(RIG_BROADCAST, A, NULL, 60));
-	/* One copy runs each way around; after 3, 6, 9, 12, 15 hops it is back at switch 0 and goes out of port 6. */
+	/*
+	 * One copy runs each way around; after 3, 6, 9, 12, 15 hops it is back at switch 0 and goes
+	 * out of port 6.
+	 */
 	for (int i = 0; i < 2 * (FRAME_HOPS_MAX / 3); i++)
 		rig_out(&rig, 6, rig_frame(RIG_BROADCAST, A, NULL, 60));
-	/* After the 16th hop they are at switch 1 and at switch 2 and want to leave by the far end. */
+	/*
+	 * After the 16th hop they are at switch 1 and at switch 2 and want to leave by the far end.
+	 */
 	rig_drop(&rig, 3, DROP_LOOP, 1);
 	rig_drop(&rig, 4, DROP_LOOP, 1);
 	rig_run(&rig);
@@ -196,7 +204,10 @@ static void line_of_switches_within_the_hop_limit_passes(void **state)
 	rig_run(&rig);
 }
 
-/* One burst of floods over many links: more copies than one level holds, and none is lost or overtaken. */
+/*
+ * One burst of floods over many links: more copies than one level holds, and none is lost or
+ * overtaken.
+ */
 static void burst_over_many_links_keeps_every_frame_in_order(void **state)
 {
 	const uint16_t n_links = 8, n_frames = FRAME_BURST;
@@ -219,7 +230,10 @@ static void burst_over_many_links_keeps_every_frame_in_order(void **state)
 	rig_run(&rig);
 }
 
-/* Tunnel ports at both ends of each link push a tag per hop: stacked until the head room is used up. */
+/*
+ * Tunnel ports at both ends of each link push a tag per hop: stacked until the head room is used
+ * up.
+ */
 static void tags_stacked_over_links_are_taken_off_again(void **state)
 {
 	static const uint16_t vids_100[] = {100, 0};
