@@ -113,6 +113,8 @@ class Guest:
         self.bench, self.name, self.number, self.folder = bench, name, number, bench.folder
         self.control = self.folder / f"{name}.control"
         self.agent = self.folder / f"{name}.agent"
+        for left in (self.control, self.agent):  # by a guest of that name that was killed
+            left.unlink(missing_ok=True)
         conf = [f"hostname {name}"]
         argv = [BUILD / "vm-runner", "--name", name, "--kernel", bench.kernel, "--initrd", bench.initrd,
                 "--initrd", f"{name}.cpio", "--memory", memory, "--cpus", cpus,
