@@ -22,9 +22,11 @@ def commands(fifo):
     return {
         "vm-runner": [RUNNER, "--kernel", KERNEL, "--initrd", INITRD, "--append", APPEND, "--memory", "256M", "--serial",
                       f"log={fifo}"],
-        "qemu microvm": QEMU + ["-M", "microvm,x-option-roms=off,pit=off,pic=off,rtc=off,isa-serial=on,memory-backend=ram"]
+        "microvm": QEMU + ["-M", "microvm,memory-backend=ram"] + serial,
+        # what QEMU's documentation recommends for speed, but for the serial port, which we need
+        "microvm tuned": QEMU + ["-M", "microvm,x-option-roms=off,pit=off,pic=off,rtc=off,isa-serial=on,memory-backend=ram"]
         + serial,
-        "qemu q35": QEMU + ["-M", "q35,memory-backend=ram"] + serial,
+        "q35": QEMU + ["-M", "q35,memory-backend=ram"] + serial,
     }
 
 
@@ -82,11 +84,11 @@ def main():
                 if number:  # the first one fills page caches
                     results[name].append(result)
     median = {name: [statistics.median(column) for column in zip(*rows)] for name, rows in results.items()}
-    base = median["qemu microvm"][0]
-    print(f"{'':14}{'to init':>10}{'min..max':>18}{'of microvm':>12}{'RSS beyond guest':>18}{'PSS':>12}")
+    base = min(median["microvm"][0], median["microvm tuned"][0])
+    print(f"{'':14}{'to init':>10}{'min..max':>18}{'of best microvm':>17}{'RSS beyond guest':>18}{'PSS':>12}")
     for name, (seconds, rss, pss) in median.items():
         times = [row[0] for row in results[name]]
-        print(f"{name:14}{seconds:8.3f} s{min(times):9.3f}..{max(times):.3f}{seconds / base:12.2f}{rss / 1024:14.1f} MiB"
+        print(f"{name:14}{seconds:8.3f} s{min(times):9.3f}..{max(times):.3f}{seconds / base:17.2f}{rss / 1024:14.1f} MiB"
               f"{pss / 1024:8.1f} MiB")
     print(f"{ROUNDS} rounds, medians; 1 CPU, 256 MiB, {os.path.basename(KERNEL)}")
 
