@@ -98,7 +98,8 @@ static int payload_load(struct kernel *kernel, const struct bzimage *image,
 		kernel_cache_store(key, file, bytes);
 	free(file);
 	if (rc == -ENOEXEC) {
-		log_info("the kernel inside cannot be entered by us; the bzImage itself is started");
+		log_info(
+			"the kernel inside cannot be entered by us; the bzImage itself is started");
 		return 1;
 	}
 	return rc ? err_set(err, -rc, "%s", inner.text) : 0;
