@@ -154,10 +154,17 @@ demo:
 	$(MAKE) all
 	scripts/demo.sh
 
+$(B)/obj/bench/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath $(DPDK_CFLAGS)
+$(B)/bench/%: $(B)/obj/bench/%.o $(B)/libdatapath.a $(B)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpcap
 bench:
 	scripts/deps.sh
-	$(MAKE) all
-	bench/run
+	$(MAKE) all $(B)/bench/pipeline
+	$(B)/bench/pipeline
+	BUILD=$(abspath $(B)) bench/ports-memory.sh
+	BUILD=$(abspath $(B)) bench/v2v.py
+	BUILD=$(abspath $(B)) bench/vmm-boot.sh
 
 INSTALLED := $(DESTDIR)$(PREFIX)
 install: all

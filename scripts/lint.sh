@@ -113,7 +113,9 @@ for name in "$@"; do
 	[[ " $checks " = *" $name "* ]] || { printf 'lint: no check "%s"; there are: %s\n' "$name" "$checks" >&2; exit 2; }
 done
 failed=
-for name in ${*:-$checks}; do
+# shellcheck disable=SC2086 # a list
+[ $# -gt 0 ] || set -- $checks
+for name in "$@"; do
 	SECONDS=0
 	if output=$("lint_$name" 2>&1); then
 		printf 'ok    %-9s %3d s\n' "$name" $SECONDS

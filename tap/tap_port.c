@@ -262,7 +262,8 @@ static void tap_status(struct port *port, struct port_status *status)
 	status->n_connects = 1;
 	if (tap_is_gone(tap)) {
 		snprintf(status->detail, sizeof(status->detail),
-			 "interface %s was deleted; name the port in a request to make it again", tap->name);
+			 "interface %s was deleted; name the port in a request to make it again",
+			 tap->name);
 		return;
 	}
 	status->connected = true;

@@ -264,8 +264,8 @@ static void reserved_addresses_survive_printing(void **state)
 	static const char *const texts[] = {
 		"{\"name\":\"s\",\"reserved\":\"drop\"}",
 		"{\"name\":\"s\",\"reserved\":\"forward\"}",
-		"{\"name\":\"s\",\"reserved\":{\"02\":\"peer\",\"0e\":\"forward\"},\"peer_port\":"
-		"\"p\"}",
+		("{\"name\":\"s\",\"reserved\":{\"02\":\"peer\",\"0e\":\"forward\"},\"peer_port\":"
+		 "\"p\"}"),
 		"{\"name\":\"s\",\"owner\":\"o\",\"ageing_s\":0,\"learning\":false}"};
 	struct model_switch sw, again;
 	json_error_t error;
