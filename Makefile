@@ -180,7 +180,7 @@ uninstall:
 	rm -rf $(INSTALLED)/lib/netloom $(INSTALLED)/share/netloom $(INSTALLED)/share/doc/netloom
 
 clean:
-	rm -rf build build-debug build-fuzz
+	rm -rf build build-debug build-fuzz build-clang
 
 .SECONDARY:
 .PHONY: all unit debug fuzzers fuzz deps check lint demo bench install uninstall clean

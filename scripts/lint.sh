@@ -71,8 +71,9 @@ lint_python()
 
 lint_clang()
 {
-	make -s -j "$jobs" B=build-clang CC=clang OPT=-O0 all unit >build-clang.log 2>&1 || {
-		grep -E 'error|warning|Error' build-clang.log
+	mkdir -p build-clang
+	make -s -j "$jobs" B=build-clang CC=clang OPT=-O0 all unit >build-clang/make.log 2>&1 || {
+		grep -E 'error|warning|Error' build-clang/make.log
 		return 1
 	}
 }
