@@ -283,16 +283,20 @@ static int kicks_open(struct virtio_pci *transport)
 	for (uint16_t i = 0; i < dev->n_queues; i++) {
 		struct virtio_pci_kick *kick = &transport->kicks[i];
 
-		dev->queues[i].size = dev->queues[i].size_max;
-		dev->queues[i].kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (dev->queues[i].kick_fd < 0)
+		int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+		if (fd < 0)
 			return -errno;
+		pthread_mutex_lock(&dev->lock); /* the device's own thread may be there already */
+		dev->queues[i].size = dev->queues[i].size_max;
+		dev->queues[i].kick_fd = fd;
+		pthread_mutex_unlock(&dev->lock);
 		if (dev->queues[i].kick_external)
 			continue;
 		kick->dev = dev;
 		kick->index = i;
-		kick->event = event_new(vm_events(dev->vm), dev->queues[i].kick_fd,
-					EV_READ | EV_PERSIST, kick_arrived, kick);
+		kick->event =
+			event_new(vm_events(dev->vm), fd, EV_READ | EV_PERSIST, kick_arrived, kick);
 		if (!kick->event || event_add(kick->event, NULL))
 			return -ENOMEM;
 	}
