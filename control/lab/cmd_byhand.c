@@ -91,17 +91,23 @@ struct byhand {
 static const char *const switch_keys[] = {"name",      "ageing_s", "learning", "reserved",
 					  "peer_port", "owner",	   NULL};
 static const char *const port_keys[] = {
-	"name",	  "owner", "type", "mtu",  "admin",  "fdb_limit", "sticky", "socket", "server",
-	"queues", "rx",	   "tx",   "peer", "switch", "vlan",	  "wire",   NULL};
+	"name",	  "owner",  "type",   "mtu",	 "admin",   "fdb_limit", "sticky",
+	"socket", "server", "queues", "rx_file", "tx_file", "peer",	 "switch",
+	"vlan",	  "wire",   "ifname", "netns",	 "mac",	    "addresses", NULL};
 static const struct byhand by_switch = {"switch",     "switch.list",   "switches",
 					"switch.set", "switch.delete", switch_keys};
 static const struct byhand by_port = {"port",	  "port.list",	 "ports",
 				      "port.set", "port.delete", port_keys};
 
-/*
- * add: must not be there. set: what is there, with the changes laid over it (for a pcap port rx and tx are
- * files, for others the counters of the same name, which are objects: left out).
- */
+/* In a list, rx and tx are counters, and a pcap port's files are rx_file and tx_file. */
+static const char *set_key(const char *list_key)
+{
+	if (strcmp(list_key, "rx_file") == 0)
+		return "rx";
+	return strcmp(list_key, "tx_file") == 0 ? "tx" : list_key;
+}
+
+/* add: must not be there. set: what is there, with the changes laid over it. */
 static int object_put(const struct byhand *by, const char *verb, const char *name, json_t *changes,
 		      struct err *err)
 {
@@ -123,12 +129,9 @@ static int object_put(const struct byhand *by, const char *verb, const char *nam
 		rc = err_set(err, ENOENT, "no %s \"%s\"", by->noun, name);
 	for (size_t i = 0; old != NULL && by->keys[i] != NULL; i++) {
 		json_t *value = json_object_get(old, by->keys[i]);
-		bool is_counter =
-			(strcmp(by->keys[i], "rx") == 0 || strcmp(by->keys[i], "tx") == 0) &&
-			json_is_object(value);
 
-		if (value != NULL && !json_is_null(value) && !is_counter)
-			json_object_set(object, by->keys[i], value);
+		if (value != NULL && !json_is_null(value))
+			json_object_set(object, set_key(by->keys[i]), value);
 	}
 	json_decref(old);
 	if (json_object_get(changes, "wire") != NULL ||

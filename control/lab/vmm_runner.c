@@ -39,7 +39,8 @@ json_t *vmm_argv_runner(const json_t *spec, const char *folder)
 	put2(argv, "--initrd", json_string(text_of(spec, "initrd")));
 	put2(argv, "--initrd", json_sprintf("%s/node.cpio", folder));
 	put2(argv, "--append",
-	     json_sprintf("console=ttyS0 quiet panic=-1 %s", text_of(spec, "append")));
+	     json_sprintf("console=ttyS0 quiet cryptomgr.notests panic=-1 %s",
+			  text_of(spec, "append")));
 	put2(argv, "--memory", json_sprintf("%dM", (int)number_of(spec, "memory")));
 	put2(argv, "--cpus", json_sprintf("%d", (int)number_of(spec, "vcpus")));
 	if (json_is_true(json_object_get(spec, "hugepages")))
