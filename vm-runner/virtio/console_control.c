@@ -131,17 +131,16 @@ static void heard(struct console *console, const struct control *control)
 
 void console_control_serve(struct console *console)
 {
+	unsigned int budget = QUEUE_BATCH;
 	struct control control;
 
-	do {
-		while (queue_pop(&console->dev, CONSOLE_QUEUE_CONTROL_TX, &console->chain)) {
-			uint32_t n = queue_iov_read(&console->chain, 0, &control, sizeof(control));
+	while (queue_next(&console->dev, CONSOLE_QUEUE_CONTROL_TX, &console->chain, &budget)) {
+		uint32_t n = queue_iov_read(&console->chain, 0, &control, sizeof(control));
 
-			queue_push(&console->dev, CONSOLE_QUEUE_CONTROL_TX, &console->chain, 0);
-			if (n == sizeof(control))
-				heard(console, &control);
-		}
-	} while (queue_arm(&console->dev, CONSOLE_QUEUE_CONTROL_TX));
+		queue_push(&console->dev, CONSOLE_QUEUE_CONTROL_TX, &console->chain, 0);
+		if (n == sizeof(control))
+			heard(console, &control);
+	}
 	queue_signal(&console->dev, CONSOLE_QUEUE_CONTROL_TX);
 	console_control_flush(console);
 }

@@ -137,14 +137,13 @@ static bool chain_take(struct console_port *port)
 	}
 }
 
-static bool chain_next(struct console_port *port)
+static bool chain_next(struct console_port *port, unsigned int *budget)
 {
 	struct virtio_dev *dev = &port->console->dev;
 
-	if (!port->has_chain)
-		port->has_chain = queue_pop(dev, console_port_tx(port), port->chain);
-	else
+	if (port->has_chain)
 		return true;
+	port->has_chain = queue_next(dev, console_port_tx(port), port->chain, budget);
 	port->chain_done = 0;
 	return port->has_chain;
 }
@@ -153,16 +152,13 @@ void console_port_send(struct console_port *port)
 {
 	struct virtio_dev *dev = &port->console->dev;
 	uint16_t index = console_port_tx(port);
+	unsigned int budget = QUEUE_BATCH;
 
-	do {
-		while (chain_next(port)) {
-			if (!chain_take(port))
-				goto full; /* goes on when the client has read */
-			port->has_chain = false;
-			queue_push(dev, index, port->chain, 0);
-		}
-	} while (queue_arm(dev, index));
-full:
+	/* A chain that was not taken whole stays: the client has to read first. */
+	while (chain_next(port, &budget) && chain_take(port)) {
+		port->has_chain = false;
+		queue_push(dev, index, port->chain, 0);
+	}
 	queue_signal(dev, index);
 	if (port->client_fd >= 0)
 		client_write(port);

@@ -155,10 +155,9 @@ static void chain_serve(struct net *net, uint16_t index, const struct queue_chai
 void net_control_serve(struct net *net)
 {
 	uint16_t index = net_control_index(net);
+	unsigned int budget = QUEUE_BATCH;
 
-	do {
-		while (queue_pop(&net->dev, index, net->chain))
-			chain_serve(net, index, net->chain);
-	} while (queue_arm(&net->dev, index));
+	while (queue_next(&net->dev, index, net->chain, &budget))
+		chain_serve(net, index, net->chain);
 	queue_signal(&net->dev, index);
 }

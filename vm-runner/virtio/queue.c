@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "mem.h"
@@ -251,6 +252,21 @@ bool queue_arm(struct virtio_dev *dev, uint16_t index)
 				 __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return __atomic_load_n(&rings.avail[1], __ATOMIC_ACQUIRE) != queue->last_avail;
+}
+
+bool queue_next(struct virtio_dev *dev, uint16_t index, struct queue_chain *chain,
+		unsigned int *budget)
+{
+	uint64_t one = 1;
+
+	if (*budget == 0) {
+		/* EAGAIN: rung already. */
+		(void)!write(dev->queues[index].kick_fd, &one, sizeof(one));
+		return false;
+	}
+	(*budget)--;
+	return queue_pop(dev, index, chain) ||
+	       (queue_arm(dev, index) && queue_pop(dev, index, chain));
 }
 
 bool queue_is_empty(struct virtio_dev *dev, uint16_t index)

@@ -48,6 +48,19 @@ int queue_walk(const struct guest_mem *mem, struct virtio_queue *queue, uint64_t
  */
 bool queue_pop(struct virtio_dev *dev, uint16_t index, struct queue_chain *chain);
 
+/* Chains worked in one go on the main thread; a guest that adds more all the time must not keep it. */
+#define QUEUE_BATCH 128
+
+/**
+ * queue_next() - As queue_pop(), for a loop that ends
+ * @budget: QUEUE_BATCH at the start of the loop
+ *
+ * An empty queue is armed (queue_arm()) before false is returned. When the budget is used up the queue's doorbell
+ * is rung by us, so that the event loop comes back here after it has looked at everything else.
+ */
+bool queue_next(struct virtio_dev *dev, uint16_t index, struct queue_chain *chain,
+		unsigned int *budget);
+
 /**
  * queue_push() - Give a chain back to the driver
  * @bytes: written into its n_in parts

@@ -42,18 +42,17 @@ static bool rng_reset(struct virtio_dev *dev)
 static void rng_queue_kicked(struct virtio_dev *dev, uint16_t index)
 {
 	struct rng *rng = (struct rng *)dev;
+	unsigned int budget = QUEUE_BATCH;
 	uint8_t bytes[CHUNK_BYTES];
 
-	do {
-		while (queue_pop(dev, index, &rng->chain)) {
-			size_t wanted = rng->chain.in_bytes < CHUNK_BYTES ? rng->chain.in_bytes
-									  : CHUNK_BYTES;
-			ssize_t n = getrandom(bytes, wanted, 0);
+	while (queue_next(dev, index, &rng->chain, &budget)) {
+		size_t wanted =
+			rng->chain.in_bytes < CHUNK_BYTES ? rng->chain.in_bytes : CHUNK_BYTES;
+		ssize_t n = getrandom(bytes, wanted, 0);
 
-			queue_push(dev, index, &rng->chain,
-				   queue_iov_write(&rng->chain, 0, bytes, n < 0 ? 0 : (uint32_t)n));
-		}
-	} while (queue_arm(dev, index));
+		queue_push(dev, index, &rng->chain,
+			   queue_iov_write(&rng->chain, 0, bytes, n < 0 ? 0 : (uint32_t)n));
+	}
 	queue_signal(dev, index);
 }
 
