@@ -44,6 +44,10 @@ obj = $(1:%.c=$(B)/obj/%.o)
 
 PROGRAMS := $(B)/netloomd $(B)/netloom $(B)/vm-runner
 
+# V=1 shows whole command lines
+Q    := $(if $(V),,@)
+say   = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
 all: $(PROGRAMS)
 
 $(B)/obj/datapath/base/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath
@@ -63,12 +67,13 @@ $(B)/obj/tests/unit/%.o:    CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -Itests
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS) -c $< -o $@
 
 $(B)/lib%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 $(B)/libbase.a:     $(call obj,$(BASE_SRC))
 $(B)/libdatapath.a: $(call obj,$(DATAPATH_SRC))
@@ -85,13 +90,16 @@ VM_LIBS      := -levent_core -ljansson -lseccomp -lcap-ng -llz4 -lz -llzma -lzst
 
 $(B)/netloomd: $(B)/obj/control/netloomd.o $(B)/libcontrol.a $(B)/libtap.a $(B)/libvxlan.a $(B)/libdatapath.a \
 		$(B)/libbase.a
-	$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(CONTROL_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(CONTROL_LIBS)
 
 $(B)/netloom: $(B)/obj/control/lab/netloom.o $(B)/liblab.a $(B)/libtopo.a $(B)/libbase.a
-	$(CC) $(BASE_LDFLAGS) -o $@ $^ $(LAB_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(LAB_LIBS)
 
 $(B)/vm-runner: $(B)/obj/vm-runner/main.o $(B)/libvm.a $(B)/libbase.a
-	$(CC) $(BASE_LDFLAGS) -o $@ $^ $(VM_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(VM_LIBS)
 
 # One program per tests/unit/<folder>/test_<file>.c
 UNIT_SRC   := $(wildcard tests/unit/*/test_*.c)
@@ -100,24 +108,30 @@ unit: $(UNIT_TESTS)
 
 $(B)/unit/vm-runner/%: $(B)/obj/tests/unit/vm-runner/%.o $(B)/libvm.a $(B)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(VM_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(VM_LIBS)
 $(B)/unit/vxlan/%: $(B)/obj/tests/unit/vxlan/%.o $(B)/libvxlan.a $(call obj,datapath/l4.c datapath/drop.c) $(B)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka
+	$(call say,LD,$@)
+	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka
 $(B)/unit/topo/%: $(B)/obj/tests/unit/topo/%.o $(B)/libtopo.a $(B)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(LAB_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(LAB_LIBS)
 $(B)/unit/lab/%: $(B)/obj/tests/unit/lab/%.o $(B)/liblab.a $(B)/libtopo.a $(B)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(LAB_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(LAB_LIBS)
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/libcontrol.a $(B)/libtap.a $(B)/libvxlan.a $(B)/libdatapath.a \
 		$(B)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(DPDK_LIBS) $(CONTROL_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(DPDK_LIBS) $(CONTROL_LIBS)
 
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+# Sanitizers hide lengths from gcc, which then warns of truncation that cannot be; `all` warns of the real ones.
 debug:
-	$(MAKE) B=build-debug OPT=-O1 EXTRA_CFLAGS="$(SAN)" EXTRA_LDFLAGS="$(SAN)" all unit
+	$(MAKE) B=build-debug OPT=-O1 EXTRA_CFLAGS="$(SAN) -Wno-format-truncation" EXTRA_LDFLAGS="$(SAN)" all unit
 
 # One fuzzer per tests/fuzz/fuzz_<what>.c; its first line names the libraries it is made of.
 FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
@@ -128,7 +142,8 @@ $(B)/obj/tests/fuzz/%.o:    CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -Ivm-ru
 .SECONDEXPANSION:
 $(FUZZERS): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $$(call FUZZ_LIBS,$$@)
 	@mkdir -p $(@D)
-	$(CC) $(BASE_LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+	$(call say,LD,$@)
+	$(Q)$(CC) $(BASE_LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 		$(if $(filter %datapath.a,$^),$(DPDK_LIBS)) $(CONTROL_LIBS) $(LAB_LIBS) $(VM_LIBS)
 fuzzers: $(FUZZERS)
 fuzz:
@@ -157,7 +172,8 @@ demo:
 $(B)/obj/bench/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath $(DPDK_CFLAGS)
 $(B)/bench/%: $(B)/obj/bench/%.o $(B)/libdatapath.a $(B)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpcap
+	$(call say,LD,$@)
+	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpcap
 bench:
 	scripts/deps.sh
 	$(MAKE) all $(B)/bench/pipeline

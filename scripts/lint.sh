@@ -88,7 +88,7 @@ lint_cppcheck()
 # The commands that make would run, as clang-tidy wants them
 compile_commands()
 {
-	make -nB CC=clang B=build-clang all | python3 -c '
+	make -nB V=1 CC=clang B=build-clang all | python3 -c '
 import json, os, shlex, sys
 out = []
 for line in sys.stdin:
