@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "lab/agent.h"
+#include "lab/file.h"
 #include "lab/node.h"
 #include "lab/rundir.h"
 #include "lab/vmm.h"
@@ -17,12 +18,16 @@
 #define BOOT_TICK_MS   100
 #define ASK_AGAIN_NS   (2 * CLOCK_NS_PER_SECOND)
 #define AGENT_LINE_MAX 65536
+#define PANIC_LOOK_NS  CLOCK_NS_PER_SECOND
+#define PANIC_LINES    60
+#define PANIC_MARK     "Kernel panic - not syncing"
 
 /* The waiting for one VM's agent. */
 struct boot_wait {
 	struct jsonline line;
 	bool is_open;
 	uint64_t asked_ns;
+	uint64_t looked_ns; /* into the boot log */
 	int n_asked;
 };
 
@@ -174,6 +179,29 @@ static void vm_ask(const struct boot *boot, struct boot_vm *vm, struct boot_wait
 	vm->up_ns = clock_now_ns();
 }
 
+/* A kernel that has given up will not answer, however long we wait. */
+static void vm_panic_look(const struct boot *boot, struct boot_vm *vm, struct boot_wait *wait)
+{
+	uint64_t now = clock_now_ns();
+	const char *mark;
+	char *log;
+
+	if (now - wait->looked_ns < PANIC_LOOK_NS)
+		return;
+	wait->looked_ns = now;
+	log = file_tail(rundir_node(boot->topo->name, vm->node->name, "boot.log").text,
+			PANIC_LINES);
+	mark = log != NULL ? strstr(log, PANIC_MARK) : NULL;
+	if (mark != NULL) {
+		char text[200];
+
+		snprintf(text, sizeof(text), "its kernel gave up: %.*s",
+			 (int)strcspn(mark, "\n") < 150 ? (int)strcspn(mark, "\n") : 150, mark);
+		vm_fail(vm, text);
+	}
+	free(log);
+}
+
 static void vm_watch(const struct boot *boot, struct boot_vm *vm, struct boot_wait *wait)
 {
 	if (vm->state != BOOT_STARTED)
@@ -181,7 +209,10 @@ static void vm_watch(const struct boot *boot, struct boot_vm *vm, struct boot_wa
 	vm_ask(boot, vm, wait);
 	if (vm->state != BOOT_STARTED)
 		return;
-	if (!node_is_running(boot->topo->name, vm->node->name)) {
+	vm_panic_look(boot, vm, wait);
+	if (vm->state == BOOT_FAILED) {
+		wait_close(wait);
+	} else if (!node_is_running(boot->topo->name, vm->node->name)) {
 		vm_died(boot, vm);
 	} else if (clock_now_ns() - vm->started_ns > boot->timeout_s * CLOCK_NS_PER_SECOND) {
 		char text[160];

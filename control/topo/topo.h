@@ -15,18 +15,19 @@
 #include "topo/arena.h"
 #include "topo/diag.h"
 
-#define TOPO_NAME_MAX	    32 /* lab and node names: they are folders of socket paths */
-#define TOPO_IFNAME_MAX	    15 /* Linux' IFNAMSIZ - 1 */
-#define TOPO_NODES_MAX	    1024
-#define TOPO_LINKS_MAX	    4096
-#define TOPO_NICS_MAX	    32 /* of one VM: what vm-runner has room for */
-#define TOPO_MTU_MIN	    68 /* RFC 791 */
-#define TOPO_MTU_MAX	    9216
-#define TOPO_MTU_DEFAULT    1500
-#define TOPO_MEMORY_MIN_MIB 64
-#define TOPO_MEMORY_DEFAULT 256
-#define TOPO_CPUS_MAX	    64
-#define TOPO_VID_MAX	    4094
+#define TOPO_NAME_MAX	      32 /* lab and node names: they are folders of socket paths */
+#define TOPO_IFNAME_MAX	      15 /* Linux' IFNAMSIZ - 1 */
+#define TOPO_NODES_MAX	      1024
+#define TOPO_LINKS_MAX	      4096
+#define TOPO_NICS_MAX	      32 /* of one VM: what vm-runner has room for */
+#define TOPO_MTU_MIN	      68 /* RFC 791 */
+#define TOPO_MTU_MAX	      9216
+#define TOPO_MTU_DEFAULT      1500
+#define TOPO_MEMORY_MIN_MIB   64
+#define TOPO_MEMORY_IMAGE_MIB 128 /* what the default image unpacks into; less is a panic at boot */
+#define TOPO_MEMORY_DEFAULT   256
+#define TOPO_CPUS_MAX	      64
+#define TOPO_VID_MAX	      4094
 
 enum topo_kind { TOPO_SWITCH, TOPO_VM };
 enum topo_vmm { TOPO_VMM_AUTO, TOPO_VMM_RUNNER, TOPO_VMM_QEMU };

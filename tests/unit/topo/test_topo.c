@@ -93,7 +93,7 @@ static void good_file_becomes_a_model(void **state)
 		      "  nodes:\n"
 		      "    sw1: { kind: switch, ageing: 60 }\n"
 		      "    h1: { kind: vm, group: small }\n"
-		      "    h2: { kind: vm, memory: 64, ipv4: { eth10: 10.0.0.2/24 } }\n"
+		      "    h2: { kind: vm, memory: 150, ipv4: { eth10: 10.0.0.2/24 } }\n"
 		      "    h3: { kind: vm }\n"
 		      "  links:\n"
 		      "    - endpoints: [\"h2:eth10\", \"sw1:p1\"]\n"
@@ -112,7 +112,7 @@ static void good_file_becomes_a_model(void **state)
 	assert_int_equal(topo_node_find(&p->topo, "sw1")->ageing_s, 60);
 	/* node -> group -> kind -> defaults */
 	assert_int_equal(h1->memory_mib, 128);
-	assert_int_equal(h2->memory_mib, 64);
+	assert_int_equal(h2->memory_mib, 150);
 	assert_int_equal(topo_node_find(&p->topo, "h3")->memory_mib, 1024);
 	assert_int_equal(h1->cpus, 2);
 	/* labels are merged, the nearest wins */
@@ -229,6 +229,8 @@ static void wrong_types_are_refused(void **state)
 		     "is not a size");
 	expect_error("name: lab\ntopology:\n  nodes:\n    h1: { kind: vm, memory: 1M }\n", 4,
 		     "less than the 64 MiB");
+	expect_error("name: lab\ntopology:\n  nodes:\n    h1: { kind: vm, memory: 96M }\n", 4,
+		     "the default image does not fit into 96 MiB");
 	expect_error("name: lab\ntopology:\n  nodes:\n    h1: { kind: router }\n", 4,
 		     "`kind: router` is unknown");
 	expect_error("name: lab\ntopology:\n  nodes:\n    h1: {}\n", 4, "has no `kind`");
@@ -353,12 +355,12 @@ static void alias_bomb_is_refused_quickly(void **state)
 static void aliases_of_sane_size_work(void **state)
 {
 	struct parsed *p = parse("name: lab\ntopology:\n  nodes:\n"
-				 "    h1: &host { kind: vm, memory: 96M }\n"
+				 "    h1: &host { kind: vm, memory: 144M }\n"
 				 "    h2: *host\n");
 
 	(void)state;
 	assert_int_equal(p->rc, 0);
-	assert_int_equal(topo_node_find(&p->topo, "h2")->memory_mib, 96);
+	assert_int_equal(topo_node_find(&p->topo, "h2")->memory_mib, 144);
 	parsed_free(p);
 }
 
