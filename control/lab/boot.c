@@ -18,6 +18,7 @@
 #define BOOT_TICK_MS   100
 #define ASK_AGAIN_NS   (2 * CLOCK_NS_PER_SECOND)
 #define AGENT_LINE_MAX 65536
+#define ASK_LINES_MAX  16 /* looked at in one go: a guest that floods the port does not keep us */
 #define PANIC_LOOK_NS  CLOCK_NS_PER_SECOND
 #define PANIC_LINES    60
 #define PANIC_MARK     "Kernel panic - not syncing"
@@ -142,6 +143,7 @@ static void vm_ask(const struct boot *boot, struct boot_vm *vm, struct boot_wait
 {
 	struct lab_path path = rundir_node(boot->topo->name, vm->node->name, "agent.sock");
 	uint64_t now = clock_now_ns();
+	bool is_there = false;
 	json_t *answer;
 	int rc;
 
@@ -158,22 +160,21 @@ static void vm_ask(const struct boot *boot, struct boot_vm *vm, struct boot_wait
 			return;
 		}
 	}
-	for (;;) {
+	for (int i = 0; i < ASK_LINES_MAX && !is_there; i++) {
 		rc = jsonline_receive(&wait->line, 0, &answer, NULL);
 		if (rc == -EPROTO)
-			continue;
+			continue; /* half a line from before the delimiter */
 		if (rc == -ETIMEDOUT || rc == -EINTR)
 			return;
 		if (rc < 0) {
 			wait_close(wait);
 			return;
 		}
-		if (json_is_integer(json_object_get(answer, "return"))) {
-			json_decref(answer);
-			break;
-		}
+		is_there = json_is_integer(json_object_get(answer, "return"));
 		json_decref(answer);
 	}
+	if (!is_there)
+		return;
 	wait_close(wait);
 	vm->state = BOOT_UP;
 	vm->up_ns = clock_now_ns();

@@ -13,17 +13,22 @@
 
 #define CONTROL_LINE_MAX   (1u << 20)
 #define CONTROL_TIMEOUT_MS 5000
+#define EVENTS_MAX	   1000 /* passed over while an answer is awaited */
 
 /* The next line that answers a request: QMP mixes events in. */
 static int answer_wait(struct jsonline *line, struct err *err)
 {
-	for (;;) {
+	for (int n_lines = 0;; n_lines++) {
 		const json_t *error;
 		json_t *answer;
 		int rc = jsonline_receive(line, CONTROL_TIMEOUT_MS, &answer, err);
 
 		if (rc < 0)
 			return rc;
+		if (n_lines == EVENTS_MAX) {
+			json_decref(answer);
+			return err_set(err, EPROTO, "the VMM sends events and no answer");
+		}
 		error = json_object_get(answer, "error");
 		if (error != NULL) {
 			const char *text = json_string_value(json_object_get(error, "desc"));

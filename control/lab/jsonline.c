@@ -140,7 +140,7 @@ static int line_room(struct jsonline *line, struct err *err)
 	if (line->len < line->room)
 		return 0;
 	if (line->len >= line->max)
-		return err_set(err, EPROTO, "%s sent a line of more than %zu bytes", line->peer,
+		return err_set(err, EMSGSIZE, "%s sent a line of more than %zu bytes", line->peer,
 			       line->max);
 	room = line->room == 0 ? 4096 : line->room * 2;
 	more = realloc(line->buffer, room);
@@ -167,6 +167,9 @@ int jsonline_receive(struct jsonline *line, int timeout_ms, json_t **out, struct
 		if (newline != NULL)
 			return line_parse(line, (size_t)(newline - line->buffer), out, err);
 		line->scanned = line->len;
+		/* Also a peer that never stops sending, in whatever lines, does not keep us. */
+		if (jsonline_interrupted)
+			return err_set(err, EINTR, "interrupted");
 		rc = line_room(line, err);
 		if (rc < 0)
 			return rc;

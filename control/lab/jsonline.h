@@ -51,7 +51,9 @@ int jsonline_send_raw(struct jsonline *line, const char *bytes, size_t len, int 
  * @timeout_ms: 0: only what is there already
  * @out:        new reference; bytes before the last 0xff of the line are skipped (the agent's delimiter)
  *
- * Return: 0, -ETIMEDOUT, -ECONNRESET when the peer has gone, -EPROTO when a line is no JSON, -EINTR.
+ * Return: 0, -ETIMEDOUT, -ECONNRESET when the peer has gone, -EPROTO when a line is no JSON (the next call
+ * gives the next line), -EINTR, or -EMSGSIZE when a line is longer than the bound: nothing more can be read
+ * from this connection then, close it.
  */
 int jsonline_receive(struct jsonline *line, int timeout_ms, json_t **out, struct err *err);
 

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +18,23 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "lab/agent.h"
+#include "lab/boot.h"
 #include "lab/file.h"
 #include "lab/rundir.h"
 
-enum fake { FAKE_GOOD, FAKE_SILENT, FAKE_HANGS_UP, FAKE_STALE, FAKE_REFUSES, FAKE_NONSENSE };
+enum fake {
+	FAKE_GOOD,
+	FAKE_SILENT,
+	FAKE_HANGS_UP,
+	FAKE_STALE,
+	FAKE_REFUSES,
+	FAKE_NONSENSE,
+	FAKE_ENDLESS, /* one line without an end */
+	FAKE_FLOOD,   /* lines and lines, none the answer */
+	FAKE_NOISE,   /* the same, and no JSON */
+};
 
 static char folder[64];
 static pid_t server;
@@ -38,6 +51,12 @@ static void fake_serve(FILE *in, FILE *out, enum fake kind)
 	int n_status = 0;
 	char line[65536];
 
+	while (kind == FAKE_ENDLESS && fputc('a', out) != EOF)
+		;
+	while (kind == FAKE_FLOOD && fputs("{\"event\": 1}\n", out) != EOF)
+		;
+	while (kind == FAKE_NOISE && fputs("a\n", out) != EOF)
+		;
 	if (kind == FAKE_STALE) /* the answer that somebody before us did not wait for */
 		line_write(out, "{\"return\": {\"pid\": 99}}\n{\"half");
 	while (fgets(line, sizeof(line), in) != NULL) {
@@ -229,6 +248,105 @@ static void nobody_there_is_said(void **state)
 	assert_int_equal(agent_open(&agent, "lab", "h9", 100, &err), -ENOENT);
 }
 
+/* Each of them kept its caller for ever once, deaf to Ctrl-C. */
+static const enum fake hostile[] = {FAKE_ENDLESS, FAKE_FLOOD, FAKE_NOISE};
+
+static void hostile_guest_does_not_keep_exec(void **state)
+{
+	(void)state;
+	alarm(60);
+	for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+		struct err err = {.text = ""};
+		struct agent agent;
+		int rc;
+
+		fake_start(hostile[i]);
+		rc = agent_open(&agent, "lab", "h1", 500, &err);
+		assert_true(rc == -ETIMEDOUT || rc == -EMSGSIZE);
+		fake_stop(NULL);
+	}
+	alarm(0);
+}
+
+static void interrupt_note(int signal)
+{
+	(void)signal;
+	jsonline_interrupted = 1;
+}
+
+static void hostile_guest_does_not_keep_the_interrupted(void **state)
+{
+	(void)state;
+	signal(SIGALRM, interrupt_note);
+	for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+		struct err err = {.text = ""};
+		struct agent agent;
+		int rc;
+
+		fake_start(hostile[i]);
+		alarm(1);
+		rc = agent_open(&agent, "lab", "h1", 60000, &err);
+		assert_true(rc == -EINTR || rc == -EMSGSIZE);
+		alarm(0);
+		jsonline_interrupted = 0;
+		fake_stop(NULL);
+	}
+	signal(SIGALRM, SIG_DFL);
+}
+
+/* A VM that has been started, as far as boot_run() can tell: somebody holds its monitor's lock. */
+static int boot_one(unsigned int timeout_s, struct boot_vm *vm)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct topo_node node = {.name = "h1", .kind = TOPO_VM, .has_agent = true};
+	struct topo topo = {.name = "lab", .nodes = &node, .n_nodes = 1};
+	struct boot boot = {.topo = &topo, .vms = vm, .n_vms = 1, .timeout_s = timeout_s};
+	int fd = open(rundir_node("lab", "h1", "lock").text, O_RDWR | O_CREAT, 0600);
+	int rc;
+
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+	memset(vm, 0, sizeof(*vm));
+	vm->node = &node;
+	vm->state = BOOT_STARTED;
+	vm->started_ns = clock_now_ns();
+	rc = boot_run(&boot);
+	close(fd);
+	return rc;
+}
+
+static void answering_guest_is_up(void **state)
+{
+	struct boot_vm vm;
+
+	(void)state;
+	fake_start(FAKE_GOOD);
+	assert_int_equal(boot_one(20, &vm), 0);
+	assert_int_equal(vm.state, BOOT_UP);
+}
+
+static void hostile_guest_does_not_keep_up(void **state)
+{
+	struct boot_vm vm;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+		alarm(60);
+		fake_start(hostile[i]);
+		assert_int_equal(boot_one(1, &vm), 1);
+		assert_int_equal(vm.state, BOOT_FAILED);
+		assert_non_null(strstr(vm.failure, "has not answered"));
+		fake_stop(NULL);
+		signal(SIGALRM, interrupt_note);
+		fake_start(hostile[i]);
+		alarm(1);
+		assert_int_equal(boot_one(60, &vm), -EINTR);
+		alarm(0);
+		signal(SIGALRM, SIG_DFL);
+		jsonline_interrupted = 0;
+		fake_stop(NULL);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +358,10 @@ int main(void)
 		cmocka_unit_test_teardown(nonsense_is_an_error_not_a_crash, fake_stop),
 		cmocka_unit_test_teardown(second_user_waits_its_turn, fake_stop),
 		cmocka_unit_test(nobody_there_is_said),
+		cmocka_unit_test_teardown(hostile_guest_does_not_keep_exec, fake_stop),
+		cmocka_unit_test_teardown(hostile_guest_does_not_keep_the_interrupted, fake_stop),
+		cmocka_unit_test_teardown(answering_guest_is_up, fake_stop),
+		cmocka_unit_test_teardown(hostile_guest_does_not_keep_up, fake_stop),
 	};
 
 	return cmocka_run_group_tests(tests, folder_make, folder_remove);
