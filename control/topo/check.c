@@ -283,7 +283,8 @@ static void vm_check(const struct topo *topo, const struct topo_node *node, stru
 {
 	const char *names[TOPO_NICS_MAX];
 
-	if (node->initrd == NULL && node->memory_mib < TOPO_MEMORY_IMAGE_MIB)
+	if (node->initrd == NULL && node->memory_line > 0 &&
+	    node->memory_mib < TOPO_MEMORY_IMAGE_MIB)
 		diag_error(diags, node->memory_line,
 			   "node \"%s\": the default image does not fit into %u MiB of memory; it "
 			   "needs %d",
