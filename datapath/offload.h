@@ -17,6 +17,9 @@
 
 struct offload_scratch;
 
+/* A GSO frame of more pieces is refused: 64 KiB at Linux's least MSS, 48 bytes, are 1366. */
+#define OFFLOAD_SEGMENTS_MAX 2048
+
 /**
  * offload_validate() - Do the sender's wishes agree with the headers?
  * @f: after l4_parse_tags(); offload.gso_hdr_len is set, and GSO of what fits one segment is taken

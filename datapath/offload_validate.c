@@ -103,6 +103,8 @@ bool offload_validate(struct frame *f)
 	}
 	if (!gso_is_valid(f, l4))
 		return false;
+	if (f->len - o->gso_hdr_len > OFFLOAD_SEGMENTS_MAX * (uint32_t)o->gso_size)
+		return false;
 	if (f->len - o->gso_hdr_len <= o->gso_size) {
 		o->gso = FRAME_GSO_NONE;
 		o->gso_ecn = false;

@@ -257,6 +257,24 @@ static void gso_must_match_the_headers(void **state)
 	assert_false(valid(&packet));
 }
 
+/* Each segment costs as much as a frame: who asks for tens of thousands asks for everybody's time. */
+static void gso_into_thousands_of_pieces_is_refused(void **state)
+{
+	(void)state;
+	for (int version = PACKET_IP4; version <= PACKET_IP6; version++) {
+		packet_make(&packet, version, 6, 0, 65000, 1);
+		assert_false(valid(&packet));
+		packet_make(&packet, version, 6, 0, OFFLOAD_SEGMENTS_MAX * 8 + 1, 8);
+		assert_false(valid(&packet));
+		packet_make(&packet, version, 6, 0, OFFLOAD_SEGMENTS_MAX * 8, 8);
+		assert_true(valid(&packet));
+		packet_make(&packet, version, 6, 0, 65000, 48); /* Linux's least MSS */
+		assert_true(valid(&packet));
+		packet_make(&packet, version, 17, 0, 65000, 8);
+		assert_false(valid(&packet));
+	}
+}
+
 static void checksum_must_be_inside_the_frame_and_behind_its_headers(void **state)
 {
 	static const uint16_t bad[][2] = {{34, 65535}, {65535, 16}, {0, 16},  {13, 16},
@@ -306,6 +324,7 @@ int main(void)
 		cmocka_unit_test(gso_that_fits_one_segment_is_an_ordinary_frame),
 		cmocka_unit_test(udp_is_cut_into_fragments),
 		cmocka_unit_test(gso_must_match_the_headers),
+		cmocka_unit_test(gso_into_thousands_of_pieces_is_refused),
 		cmocka_unit_test(checksum_must_be_inside_the_frame_and_behind_its_headers),
 		cmocka_unit_test(port_without_room_is_told_when_scratch_is_full),
 	};
