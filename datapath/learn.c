@@ -79,7 +79,8 @@ uint32_t learn_drain(struct learn_queue *queue, uint32_t max,
 	struct learn_event events[DRAIN_BURST];
 	uint32_t total = 0;
 
-	atomic_store(&queue->signalled, false);
+	atomic_exchange(&queue->signalled, false); /* who comes after the count wakes us again */
+	max = RTE_MIN(max, (uint32_t)rte_ring_count(queue->ring));
 	while (total < max) {
 		uint32_t want = RTE_MIN(max - total, (uint32_t)DRAIN_BURST);
 		uint32_t n = rte_ring_sc_dequeue_burst_elem(queue->ring, events, sizeof(events[0]),

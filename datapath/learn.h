@@ -45,6 +45,10 @@ bool learn_push(struct learn_queue *queue, const struct learn_event *event);
 /**
  * learn_drain() - Visit the waiting events, oldest first; consumer only
  * @max: events at most
+ *
+ * Those that wait when it is called; what comes meanwhile is for the next call, or the producers
+ * would decide how long this one takes.
+ *
  * Return: number visited.
  */
 uint32_t learn_drain(struct learn_queue *queue, uint32_t max,

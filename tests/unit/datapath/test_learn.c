@@ -85,12 +85,36 @@ static void consumer_is_signalled_once_until_it_comes(void **state)
 	close(fd);
 }
 
+/* A producer that is as fast as the consumer; it gives up long after the drain should have ended. */
+static void count_and_push(const struct learn_event *event, void *arg)
+{
+	const struct learn_event next = {.mac = event->mac + 1, .fid = 10, .port = event->port};
+
+	n_of_port[event->port]++;
+	if (n_of_port[event->port] < 4 * LEARN_RING_SIZE)
+		learn_push(arg, &next);
+}
+
+static void drain_ends_although_events_keep_coming(void **state)
+{
+	struct learn_queue *queue = learn_queue_new(-1);
+
+	(void)state;
+	memset(n_of_port, 0, sizeof(n_of_port));
+	assert_int_equal(push_all(queue, 3, 100), 100);
+	assert_int_equal(learn_drain(queue, UINT32_MAX, count_and_push, queue), 100);
+	assert_int_equal(n_of_port[3], 100);
+	assert_int_equal(learn_drain(queue, UINT32_MAX, count, NULL), 100);
+	learn_queue_free(queue);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(port_with_random_sources_leaves_room_for_all_others),
 		cmocka_unit_test(events_come_in_order_and_in_portions),
 		cmocka_unit_test(consumer_is_signalled_once_until_it_comes),
+		cmocka_unit_test(drain_ends_although_events_keep_coming),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
