@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,7 +30,8 @@ struct record_header {
 static_assert(sizeof(struct record_header) + FRAME_LEN_MAX + FRAME_PREFIX_MAX < BUFFER_BYTES,
 	      "the largest frame fits the buffer");
 
-int pcap_sink_open(struct pcap_sink *sink, const char *path, struct err *err)
+/* Make it an empty capture. Return: 0 or -errno; then it can be tried again. */
+static int begin(struct pcap_sink *sink)
 {
 	const struct file_header header = {
 		.magic = 0xa1b2c3d4,
@@ -38,24 +40,42 @@ int pcap_sink_open(struct pcap_sink *sink, const char *path, struct err *err)
 		.snap_len = 262144,
 		.link_type = LINKTYPE_ETHERNET,
 	};
+
+	errno = ENOSPC;
+	if (ftruncate(sink->fd, 0) != 0 ||
+	    pwrite(sink->fd, &header, sizeof(header), 0) != sizeof(header) ||
+	    lseek(sink->fd, sizeof(header), SEEK_SET) < 0)
+		return -errno;
+	sink->size = sizeof(header);
+	return 0;
+}
+
+int pcap_sink_open(struct pcap_sink *sink, const char *path, struct err *err)
+{
+	struct stat status;
 	int rc;
 
 	memset(sink, 0, sizeof(*sink));
-	sink->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	sink->fd = open(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
+	if (sink->fd < 0 && errno == ENXIO) /* a FIFO that nobody reads */
+		return err_set(err, EINVAL, "%s is not a regular file", path);
 	if (sink->fd < 0)
 		return err_set(err, errno, "cannot create capture file %s: %s", path,
 			       strerror(errno));
+	if (fstat(sink->fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+		rc = err_set(err, EINVAL, "%s is not a regular file", path);
+		goto close_file;
+	}
 	sink->buffer = malloc(BUFFER_BYTES);
 	if (sink->buffer == NULL) {
 		rc = err_set(err, ENOMEM, "%s: out of memory", path);
 		goto close_file;
 	}
-	errno = ENOSPC;
-	if (write(sink->fd, &header, sizeof(header)) != sizeof(header)) {
-		rc = err_set(err, errno, "cannot write capture file %s: %s", path, strerror(errno));
+	rc = status.st_size == 0 ? begin(sink) : 0;
+	if (rc != 0) {
+		rc = err_set(err, -rc, "cannot write capture file %s: %s", path, strerror(-rc));
 		goto close_file;
 	}
-	sink->size = sizeof(header);
 	return 0;
 close_file:
 	pcap_sink_close(sink);
@@ -142,6 +162,11 @@ void pcap_sink_write(struct pcap_sink *sink, struct frame_out *out, uint16_t n)
 	struct timespec now;
 	uint16_t from = 0;
 
+	if (sink->size == 0 && begin(sink) != 0) {
+		for (uint16_t i = 0; i < n; i++)
+			out[i].drop = DROP_WRITE_FAILED;
+		return;
+	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	for (uint16_t i = 0; i < n; i++) {
 		out[i].drop = DROP_NONE;

@@ -12,12 +12,19 @@
 
 struct pcap_sink {
 	int fd;
-	uint64_t size; /* bytes of whole records in the file */
+	uint64_t size; /* bytes of header and whole records in the file; 0: not begun */
 	uint8_t *buffer;
 	size_t used;
 };
 
-/** pcap_sink_open() - Create or truncate the file. Return: 0, or -errno with @err filled. */
+/**
+ * pcap_sink_open() - Create the file, or take an old one
+ *
+ * An old capture is overwritten when the first frame comes, not before: the change that opens the
+ * port may be undone yet. What is no regular file is refused without waiting for it.
+ *
+ * Return: 0, or -errno with @err filled.
+ */
 int pcap_sink_open(struct pcap_sink *sink, const char *path, struct err *err);
 void pcap_sink_close(struct pcap_sink *sink);
 

@@ -6,8 +6,12 @@
 #include "pcap/pcap_source.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <pcap/pcap.h>
 
@@ -76,15 +80,45 @@ static int read_frames(struct pcap_source *s, pcap_t *pcap, const char *path, st
 	return 0;
 }
 
+/* Only a file: a FIFO or a device would keep control waiting. */
+static FILE *open_regular(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat status;
+	FILE *file;
+
+	if (fd < 0) {
+		err_set(err, errno, "cannot read capture file %s: %s", path, strerror(errno));
+		return NULL;
+	}
+	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+		err_set(err, EINVAL, "%s is not a regular file", path);
+		close(fd);
+		return NULL;
+	}
+	file = fdopen(fd, "r");
+	if (file == NULL) {
+		err_set(err, ENOMEM, "%s: out of memory", path);
+		close(fd);
+	}
+	return file;
+}
+
 int pcap_source_read(struct pcap_source *source, const char *path, struct err *err)
 {
 	char why[PCAP_ERRBUF_SIZE] = "";
-	pcap_t *pcap = pcap_open_offline(path, why);
+	FILE *file = open_regular(path, err);
+	pcap_t *pcap;
 	int rc;
 
 	memset(source, 0, sizeof(*source));
-	if (pcap == NULL)
+	if (file == NULL)
+		return -EINVAL;
+	pcap = pcap_fopen_offline(file, why); /* takes the file when it succeeds */
+	if (pcap == NULL) {
+		fclose(file);
 		return err_set(err, EINVAL, "cannot read capture file %s: %s", path, why);
+	}
 	if (pcap_datalink(pcap) != DLT_EN10MB)
 		rc = err_set(err, EINVAL, "%s: link type %d is not Ethernet", path,
 			     pcap_datalink(pcap));

@@ -18,7 +18,7 @@ struct pcap_source {
 
 /**
  * pcap_source_read() - Read a pcap or pcapng file of Ethernet frames
- * @path: the file
+ * @path: a regular file; anything else is refused without waiting for it
  * Return: 0, or -errno with @err naming the file and what is wrong with it.
  */
 int pcap_source_read(struct pcap_source *source, const char *path, struct err *err);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -111,6 +112,74 @@ static void any_cut_of_a_capture_is_taken_or_refused_but_never_crashes(void **st
 	}
 }
 
+/* Opening a FIFO waits for its other end, and control would wait with it. */
+static void fifo_is_refused_at_once(void **state)
+{
+	char fifo[64];
+
+	(void)state;
+	snprintf(fifo, sizeof(fifo), "%s.fifo", path);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	alarm(10); /* ends the test */
+	refused(fifo, "", "not a regular file");
+	refused("", fifo, "not a regular file");
+	alarm(0);
+	unlink(fifo);
+	refused("/dev/zero", "", "not a regular file");
+	refused("", "/dev/null", "not a regular file");
+	refused("/tmp", "", "not a regular file");
+}
+
+static unsigned int frames_in_file(void)
+{
+	static struct frame f;
+	struct port *port;
+	struct err err;
+	unsigned int n = 0;
+
+	assert_int_equal(open_port(path, "", &port, &err), 0);
+	while (port->ops->rx(port, 0, 0, &f, 1) == 1)
+		n++;
+	port->ops->close(port);
+	return n;
+}
+
+/* The change that opens the port may be undone yet. */
+static void old_capture_is_kept_until_the_first_frame(void **state)
+{
+	static struct frame f;
+	struct frame_out out = {.f = &f};
+	uint8_t bytes[4096];
+	struct port *port;
+	struct err err;
+
+	(void)state;
+	capture_of(3, bytes, sizeof(bytes));
+	assert_int_equal(open_port("", path, &port, &err), 0);
+	port->ops->close(port);
+	assert_int_equal(frames_in_file(), 3);
+	f.hdr = f.buf + FRAME_HDR_ROOM;
+	f.len = f.hdr_len = (uint16_t)frames_make(f.hdr, 1, 2, 60, 0);
+	assert_int_equal(open_port("", path, &port, &err), 0);
+	port->ops->tx(port, 0, &out, 1);
+	assert_int_equal(out.drop, DROP_NONE);
+	port->ops->tx(port, 0, &out, 1);
+	port->ops->close(port);
+	assert_int_equal(frames_in_file(), 2);
+}
+
+static void capture_without_frames_can_be_read(void **state)
+{
+	struct port *port;
+	struct err err;
+
+	(void)state;
+	write_bytes("", 0);
+	assert_int_equal(open_port("", path, &port, &err), 0);
+	port->ops->close(port);
+	assert_int_equal(frames_in_file(), 0);
+}
+
 static void port_without_a_file_to_send_to_is_not_connected(void **state)
 {
 	static struct frame f;
@@ -189,6 +258,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(broken_files_are_refused_with_a_sentence),
 		cmocka_unit_test(any_cut_of_a_capture_is_taken_or_refused_but_never_crashes),
+		cmocka_unit_test(fifo_is_refused_at_once),
+		cmocka_unit_test(old_capture_is_kept_until_the_first_frame),
+		cmocka_unit_test(capture_without_frames_can_be_read),
 		cmocka_unit_test(port_without_a_file_to_send_to_is_not_connected),
 		cmocka_unit_test(full_disk_is_counted_and_leaves_whole_records),
 	};
