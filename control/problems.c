@@ -10,6 +10,14 @@ void problems_init(struct problems *problems)
 	problems->code = PROBLEM_PARAMS;
 }
 
+void problems_printable(char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+	}
+}
+
 void problems_add(struct problems *problems, enum problem_code code, const char *format, ...)
 {
 	va_list args;
@@ -22,10 +30,7 @@ void problems_add(struct problems *problems, enum problem_code code, const char 
 		va_start(args, format);
 		vsnprintf(text, PROBLEMS_TEXT_MAX, format, args);
 		va_end(args);
-		for (; *text != '\0'; text++) {
-			if (*text < ' ' || *text > '~')
-				*text = '?';
-		}
+		problems_printable(text);
 	}
 	problems->n++;
 }

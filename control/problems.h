@@ -32,6 +32,9 @@ void problems_init(struct problems *problems);
 void problems_add(struct problems *problems, enum problem_code code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/** problems_printable() - Replace all but printable ASCII by `?`; cut characters would be no JSON */
+void problems_printable(char *text);
+
 /** problems_kept() - How many of them have a text */
 unsigned int problems_kept(const struct problems *problems);
 

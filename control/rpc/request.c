@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rpc/request.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -159,6 +160,15 @@ static const char *request_fault(const json_t *request)
 	return NULL;
 }
 
+static json_t *unknown_method(const char *name)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "unknown method \"%.64s\"", name);
+	problems_printable(text);
+	return json_string(text);
+}
+
 void rpc_request_line(struct control *control, struct rpc_client *client, const char *line,
 		      size_t length, struct evbuffer *output)
 {
@@ -175,6 +185,7 @@ void rpc_request_line(struct control *control, struct rpc_client *client, const 
 	}
 	request = json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (request == NULL) {
+		problems_printable(error.text); /* it may quote a part of the line */
 		answer_error(output, NULL,
 			     json_pack("{s:i, s:o}", "code", -32700, "message",
 				       json_sprintf("not JSON: %s at byte %d", error.text,
@@ -198,9 +209,8 @@ void rpc_request_line(struct control *control, struct rpc_client *client, const 
 	if (method == NULL && id != NULL)
 		answer_error(output, id,
 			     json_pack("{s:i, s:o}", "code", -32601, "message",
-				       json_sprintf("unknown method \"%.64s\"",
-						    json_string_value(
-							    json_object_get(request, "method")))));
+				       unknown_method(json_string_value(
+					       json_object_get(request, "method")))));
 	else if (method != NULL && !json_is_object(params) && id != NULL)
 		answer_error(output, id,
 			     json_pack("{s:i, s:s}", "code", -32602, "message",

@@ -27,7 +27,7 @@ struct rpc_client {
 	bool subscribed;
 	bool doomed;	 /* close without further ado */
 	bool closing;	 /* close when the output is written */
-	bool end_daemon; /* ... and end */
+	bool end_daemon; /* ... and end, whatever becomes of the client */
 	bool paused;	 /* until it has read its answers */
 	bool eof;	 /* it sends no more; what it sent is still answered */
 	LIST_ENTRY(rpc_client) next;
@@ -73,6 +73,8 @@ static void client_doom(struct rpc_client *client, const char *why)
 	client->doomed = true;
 	if (why != NULL)
 		log_warning("rpc: a client was dropped: %s", why);
+	if (client->end_daemon)
+		event_base_loopbreak(client->server->control->base);
 	bufferevent_disable(client->bev, EV_READ | EV_WRITE);
 	event_active(client->reaper, EV_TIMEOUT, 0);
 }
@@ -174,8 +176,6 @@ static void client_written(struct bufferevent *bev, void *arg)
 	if (client->doomed)
 		return;
 	if (client->closing) {
-		if (client->end_daemon)
-			event_base_loopbreak(client->server->control->base);
 		client_doom(client, NULL);
 	} else if (client->paused) {
 		client->paused = false;
@@ -201,8 +201,6 @@ static void client_event(struct bufferevent *bev, short what, void *arg)
 	} else {
 		client_doom(client, NULL);
 	}
-	if (client->end_daemon && client->doomed)
-		event_base_loopbreak(client->server->control->base);
 }
 
 static struct rpc_client *client_new(struct rpc_server *server, evutil_socket_t fd)

@@ -244,6 +244,9 @@ def bad_requests_get_their_code(daemon):
                            (b'{"jsonrpc":"2.0","id":1,"method":"status","params":[1]}', -32602)):
             answer = client.raw(data)
             assert answer["error"]["code"] == code, (data[:40], answer)
+        for name in ("é" * 40, "x" * 63 + "é", "x" * 62 + "€", "\u0001" * 80):
+            code, message = client.error(name)
+            assert code == -32601 and "unknown method" in message, message
         for wrong in (dict(owner=1), dict(switches={}), dict(ports="x"), dict(dry_run=1),
                       dict(ports=[1]), dict(ports=[[]]), dict(switches=[{"name": None}])):
             code, message = client.error("apply", **lab(daemon, **wrong))
@@ -457,6 +460,21 @@ def orderly_end(daemon):
     assert not os.path.exists(daemon.socket)
 
 
+def stop_needs_no_id():
+    """A notification is not answered: the daemon ends all the same, and so it does if the client has gone."""
+    for stay in (True, False):
+        daemon = Daemon("stop")
+        try:
+            with Client(daemon) as client:
+                client.socket.sendall(b'{"jsonrpc":"2.0","method":"stop"}\n')
+                if stay:
+                    assert daemon.process.wait(LIMIT_S) == 0
+            assert daemon.process.wait(LIMIT_S) == 0
+            assert not os.path.exists(daemon.socket)
+        finally:
+            daemon.end(signal.SIGKILL)
+
+
 def full_disk_refuses_the_change():
     """The state on a tmpfs of 64 KiB that is filled up. Needs root, for a mount namespace of its own."""
     point = os.path.join(DIR, "tiny")
@@ -509,6 +527,8 @@ def main():
             start = time.monotonic()
             test(daemon)
             print(f"ok {test.__name__} ({time.monotonic() - start:.1f} s)", flush=True)
+        stop_needs_no_id()
+        print("ok stop_needs_no_id")
         if os.geteuid() == 0:
             full_disk_refuses_the_change()
             print("ok full_disk_refuses_the_change")
