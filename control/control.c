@@ -74,6 +74,7 @@ no_event:
 no_ageing:
 	datapath_stop();
 	apply_free(control->apply);
+	datapath_fini();
 	return err_set(err, -rc, "%s", strerror(-rc));
 }
 
@@ -83,6 +84,7 @@ void control_stop(struct control *control)
 	ageing_free(control->ageing);
 	datapath_stop();
 	apply_free(control->apply);
+	datapath_fini();
 }
 
 /* Static entries must not crowd out learning. */

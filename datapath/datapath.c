@@ -44,10 +44,16 @@ static int check_options(const struct datapath_options *options, int *cpus, stru
 	return n < 0 ? n : 0;
 }
 
-static void free_all(void)
+void datapath_stop(void)
 {
+	workers_stop();
 	snapshot_free(datapath.current);
 	datapath.current = NULL;
+}
+
+void datapath_fini(void)
+{
+	workers_fini();
 	learn_queue_free(datapath.learn);
 	datapath.learn = NULL;
 	fdb_free(datapath.fdb);
@@ -83,14 +89,9 @@ int datapath_start(const struct datapath_options *options, struct err *err)
 		goto free;
 	return 0;
 free:
-	free_all();
+	datapath_stop();
+	datapath_fini();
 	return rc;
-}
-
-void datapath_stop(void)
-{
-	workers_stop();
-	free_all();
 }
 
 struct learn_context {
@@ -147,7 +148,7 @@ void datapath_publish(struct snapshot *next)
 	 * Nobody sends events of the previous snapshot any more: take the last ones while its ports
 	 * are known.
 	 */
-	learn_drain_into_fdb(next, previous, UINT32_MAX);
+	learn_drain_into_fdb(next, previous, LEARN_RING_SIZE);
 	datapath.current = next;
 	snapshot_free(previous);
 }

@@ -37,10 +37,15 @@ struct datapath_options {
 int datapath_start(const struct datapath_options *options, struct err *err);
 
 /**
- * datapath_stop() - Stop the workers and free the last snapshot; its ports must be closed by the
- * caller afterwards
+ * datapath_stop() - Stop the workers and free the last snapshot
+ *
+ * Its ports must be closed by the caller afterwards. Until then their threads may still call
+ * port_peer_changed() and port_quiesce(), so the rest stays until datapath_fini().
  */
 void datapath_stop(void);
+
+/** datapath_fini() - Free the rest; after datapath_stop() and when all ports are closed */
+void datapath_fini(void);
 
 /**
  * datapath_publish() - Make @next the configuration of all workers

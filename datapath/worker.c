@@ -191,6 +191,7 @@ int workers_start(const struct datapath_options *options, const int *cpus,
 				  options->n_workers, learn, err);
 		if (rc != 0) {
 			workers_stop();
+			workers_fini();
 			return rc;
 		}
 		atomic_fetch_add(&workers.n, 1);
@@ -207,8 +208,15 @@ void workers_stop(void)
 	for (uint16_t i = 0; i < n; i++)
 		pthread_join(workers.workers[i].thread, NULL);
 	atomic_store(&workers.n, 0);
-	for (uint16_t i = 0; i < n; i++)
+	if (n > 0)
+		workers.n_stopped = n;
+}
+
+void workers_fini(void)
+{
+	for (uint16_t i = 0; i < workers.n_stopped; i++)
 		worker_fini(&workers.workers[i]);
+	workers.n_stopped = 0;
 	free(workers.qsbr);
 	workers.qsbr = NULL;
 }

@@ -46,6 +46,7 @@ struct workers {
 	struct rte_rcu_qsbr *qsbr;
 	_Atomic bool stop;
 	_Atomic uint16_t n; /* running */
+	uint16_t n_stopped; /* and not freed yet */
 	enum datapath_poll_mode poll_mode;
 	uint32_t idle_us;
 	int control_fd; /* eventfd, borrowed */
@@ -68,6 +69,9 @@ int workers_start(const struct datapath_options *options, const int *cpus,
 
 /** workers_stop() - Stop and join all threads; fine if none run */
 void workers_stop(void);
+
+/** workers_fini() - Free what they had; after workers_stop(), when nobody wakes or awaits them */
+void workers_fini(void);
 
 /**
  * workers_publish() - Store the snapshot, wake everybody, wait for the grace period

@@ -76,6 +76,7 @@ static void fake_close(struct port *port)
 {
 	for (uint16_t i = 0; fake.current != NULL && i < fake.current->n_ports; i++)
 		assert(fake.current->ports[i].port != port && "closed while a snapshot names it");
+	assert(fake.fdb != NULL && "closed after the datapath had gone");
 	fake.n_closes++;
 	for (int i = 0; i < FAKE_PORTS_MAX; i++) {
 		if (fake.open[i] != NULL && &fake.open[i]->port == port) {
@@ -133,6 +134,11 @@ void datapath_stop(void)
 {
 	snapshot_free(fake.current);
 	fake.current = NULL;
+}
+
+void datapath_fini(void)
+{
+	assert(fake.current == NULL && "freed before it was stopped");
 	fdb_free(fake.fdb);
 	fake.fdb = NULL;
 	if (fake.event_fd > 0)

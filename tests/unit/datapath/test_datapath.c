@@ -4,6 +4,7 @@
  * change meanwhile, idle workers sleep. No root, no hugepages.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -159,6 +160,22 @@ static void quiescing_from_elsewhere_returns(void **state)
 		port_quiesce();
 }
 
+/* A port's own threads go on until it is closed, and that is after the workers have stopped. */
+static void ports_may_call_until_they_are_closed(void **state)
+{
+	struct port *port;
+
+	(void)state;
+	write_capture("in.pcap", 1);
+	port = open_pcap("a", "in.pcap", NULL);
+	datapath_stop();
+	assert_int_not_equal(fcntl(datapath_event_fd(), F_GETFD), -1);
+	assert_non_null(datapath_fdb());
+	port_peer_changed(port);
+	port_quiesce();
+	port->ops->close(port);
+}
+
 static int start(void **state)
 {
 	const struct datapath_options options = {.n_workers = 2,
@@ -183,6 +200,7 @@ static int stop(void **state)
 
 	(void)state;
 	datapath_stop();
+	datapath_fini();
 	snprintf(path, sizeof(path), "%s/in.pcap", dir);
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/out.pcap", dir);
@@ -197,6 +215,7 @@ int main(void)
 		cmocka_unit_test(idle_workers_sleep_and_cost_nothing),
 		cmocka_unit_test(publishing_does_not_wait_for_sleepers),
 		cmocka_unit_test(quiescing_from_elsewhere_returns),
+		cmocka_unit_test(ports_may_call_until_they_are_closed), /* the last: it stops */
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

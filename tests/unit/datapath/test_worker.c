@@ -99,9 +99,11 @@ static bool wait_until(bool (*condition)(void))
 	const struct timespec pause = {.tv_nsec = 20000};
 	uint64_t end_ns = clock_now_ns() + WAIT_NS;
 
-	while (!condition() && clock_now_ns() < end_ns)
+	bool met; /* once: a worker that was asleep may be awake already */
+
+	while (!(met = condition()) && clock_now_ns() < end_ns)
 		nanosleep(&pause, NULL);
-	return condition();
+	return met;
 }
 
 static void publish_bell(void)
@@ -211,6 +213,7 @@ static int stop(void **state)
 {
 	(void)state;
 	datapath_stop();
+	datapath_fini();
 	return 0;
 }
 
