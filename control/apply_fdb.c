@@ -53,10 +53,15 @@ static bool something_went(const struct model *old, const struct model *next, co
 	return false;
 }
 
-static bool entry_is_learned(const struct fdb_entry *entry, void *arg)
+/* Of what was learned, as many as *@arg says; it is counted down. */
+static bool entry_makes_room(const struct fdb_entry *entry, void *arg)
 {
-	(void)arg;
-	return (entry->flags & (FDB_STATIC | FDB_STICKY)) == 0;
+	uint32_t *wanted = arg;
+
+	if (*wanted == 0 || (entry->flags & (FDB_STATIC | FDB_STICKY)) != 0)
+		return false;
+	(*wanted)--;
+	return true;
 }
 
 static void station_enter(struct fdb *fdb, const struct model *model,
@@ -64,8 +69,10 @@ static void station_enter(struct fdb *fdb, const struct model *model,
 {
 	uint32_t fid = FDB_FID(switch_index(model, station->sw), station->vid);
 	uint16_t port = model_port_find(model, station->port)->index;
-	uint8_t want = station->sticky ? FDB_STICKY : FDB_STATIC, flags = 0;
+	/* A sticky one is the user's, too: only FDB_STATIC keeps an entry from ageing. */
+	uint8_t want = station->sticky ? FDB_STATIC | FDB_STICKY : FDB_STATIC, flags = 0;
 	uint32_t now_s = (uint32_t)(clock_now_ns() / CLOCK_NS_PER_SECOND);
+	uint32_t wanted = fdb_capacity(fdb) / 16 + 1; /* at once: a walk for each would take long */
 	enum fdb_change change;
 
 	if (fdb_lookup(fdb, fid, station->mac, &flags) == port && flags == want)
@@ -73,7 +80,7 @@ static void station_enter(struct fdb *fdb, const struct model *model,
 	fdb_delete(fdb, fid, station->mac);
 	change = fdb_learn(fdb, fid, station->mac, port, want, 0, now_s);
 	if (change == FDB_FULL) {
-		fdb_flush(fdb, entry_is_learned, NULL);
+		fdb_flush(fdb, entry_makes_room, &wanted);
 		change = fdb_learn(fdb, fid, station->mac, port, want, 0, now_s);
 	}
 	if (change != FDB_ADDED)

@@ -12,6 +12,16 @@ static void list_read(const struct json_reader *reader, const char *key)
 			     key);
 }
 
+/* What cannot be had is not read: its faults, and its places in sorted lists, would cost minutes. */
+static void list_bound(const struct json_reader *reader, const char *key, size_t most)
+{
+	size_t n = json_array_size(json_object_get(reader->object, key));
+
+	if (n > most)
+		problems_add(reader->problems, PROBLEM_PARAMS,
+			     "params: %zu %s, at most %zu are possible", n, key, most);
+}
+
 void rpc_apply(struct rpc_call *call)
 {
 	static const char *const keys[] = {"owner", "switches", "ports", "dry_run", NULL};
@@ -27,6 +37,8 @@ void rpc_apply(struct rpc_call *call)
 	json_read_bool(&reader, "dry_run", &dry_run);
 	list_read(&reader, "switches");
 	list_read(&reader, "ports");
+	list_bound(&reader, "switches", SNAPSHOT_SWITCHES_MAX);
+	list_bound(&reader, "ports", SNAPSHOT_PORTS_MAX);
 	if (call->problems.n > 0)
 		return;
 	next = model_copy(apply_model(call->control->apply));

@@ -76,6 +76,12 @@ struct list_context {
  */
 static bool list_entry(const struct fdb_entry *entry, void *arg)
 {
+	static const char *const flags[] = {
+		[0] = "",
+		[FDB_STATIC] = "\"static\"",
+		[FDB_STICKY] = "\"sticky\"",
+		[FDB_STATIC | FDB_STICKY] = "\"static\",\"sticky\"",
+	};
 	struct list_context *list = arg;
 	const char *sw = list->switches[entry->fid >> 12 & 0xfff];
 	const char *port = entry->port < SNAPSHOT_PORTS_MAX ? list->ports[entry->port] : NULL;
@@ -93,9 +99,7 @@ static bool list_entry(const struct fdb_entry *entry, void *arg)
 				"\"age_s\":%u,\"flags\":[%s]}",
 				list->n == 0 ? "" : ",", sw, entry->fid & 0xfff, mac, port,
 				entry->age_s,
-				(entry->flags & FDB_STATIC) != 0   ? "\"static\""
-				: (entry->flags & FDB_STICKY) != 0 ? "\"sticky\""
-								   : "") < 0) {
+				flags[entry->flags & (FDB_STATIC | FDB_STICKY)]) < 0) {
 		list->no_memory = true;
 		return false;
 	}

@@ -37,6 +37,7 @@ static void daemon_start(void)
 static void daemon_stop(void)
 {
 	control_stop(&control);
+	assert_null(fake.fdb); /* nothing is left of the datapath */
 	event_base_free(control.base);
 }
 
@@ -503,6 +504,61 @@ static void full_table_makes_room_for_static_entries(void **state)
 	assert_int_equal(fdb_lookup(fake.fdb, FDB_FID(0, 10), 0x525400000001, NULL), 0);
 }
 
+static uint32_t one_second(uint32_t fid, void *arg)
+{
+	(void)fid;
+	(void)arg;
+	return 1;
+}
+
+/* "Sticky" in fdb.set says that the user pinned the station: it is as lasting as a static one. */
+static void sticky_entries_of_the_user_stay(void **state)
+{
+	static const char entry[] = "{\"switch\":\"s1\",\"vlan\":10,\"mac\":\"52:54:00:00:00:01\","
+				    "\"port\":\"a\",\"sticky\":true}";
+	const json_t *flags;
+	uint8_t bits;
+
+	(void)state;
+	assert_int_equal(ask("apply", LAB(S1, VHOST("a", "/a", ON("10")))), 0);
+	assert_int_equal(ask("fdb.set", entry), 0);
+	fdb_age(fake.fdb, UINT32_C(1) << 18, one_second, NULL, SIZE_MAX / 2);
+	assert_int_equal(fdb_lookup(fake.fdb, FDB_FID(0, 10), 0x525400000001, &bits), 0);
+	assert_int_equal(bits, FDB_STATIC | FDB_STICKY);
+	assert_int_equal(ask("fdb.flush", "{}"), 0);
+	assert_int_equal(ask("fdb.list", "{}"), 0);
+	flags = json_object_get(
+		json_array_get(json_object_get(json_object_get(answer, "result"), "entries"), 0),
+		"flags");
+	assert_int_equal(json_array_size(flags), 2);
+	assert_string_equal(json_string_value(json_array_get(flags, 0)), "static");
+	assert_string_equal(json_string_value(json_array_get(flags, 1)), "sticky");
+	/* another change does not enter it again */
+	fdb_learn(fake.fdb, FDB_FID(0, 10), 0x525400000001, 0, FDB_STATIC | FDB_STICKY, 0, 77);
+	assert_int_equal(ask("switch.set", "{\"name\":\"s2\"}"), 0);
+	assert_int_equal(fdb_counters(fake.fdb).learned, 1);
+}
+
+static void full_table_loses_few_entries_for_one_of_the_user(void **state)
+{
+	uint64_t mac = 1;
+	uint32_t before;
+
+	(void)state;
+	assert_int_equal(ask("apply", LAB(S1, VHOST("a", "/a", ON("10")))), 0);
+	for (uint16_t port = 0; port < 100; port++)
+		while (fdb_learn(fake.fdb, FDB_FID(0, 10), mac, port, 0, 0, 1) == FDB_ADDED)
+			mac++;
+	while (fdb_learn(fake.fdb, FDB_FID(0, 10), mac, 0, FDB_STATIC, 0, 1) == FDB_ADDED)
+		mac++;
+	before = fdb_count(fake.fdb);
+	assert_int_equal(ask("fdb.set", "{\"switch\":\"s1\",\"vlan\":10,\"mac\":"
+					"\"52:54:00:00:00:01\",\"port\":\"a\",\"sticky\":true}"),
+			 0);
+	assert_int_equal(fdb_lookup(fake.fdb, FDB_FID(0, 10), 0x525400000001, NULL), 0);
+	assert_true(fdb_count(fake.fdb) > before - before / 10);
+}
+
 static void indices_are_not_reused_within_a_change(void **state)
 {
 	uint16_t a;
@@ -602,6 +658,42 @@ static void too_many_values_are_refused_before_they_cost_memory(void **state)
 	free(line);
 }
 
+/* "ports": [{},{},...] with one more than possible: one sentence, and not a fault for each of them. */
+static void more_objects_than_possible_are_refused_unread(void **state)
+{
+	static const char *const keys[] = {"ports", "switches"};
+	static const size_t most[] = {SNAPSHOT_PORTS_MAX, SNAPSHOT_SWITCHES_MAX};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		json_t *list = json_array(), *request, *error;
+		json_error_t why;
+		char *line;
+
+		for (size_t j = 0; j <= most[i]; j++)
+			json_array_append_new(list, json_object());
+		request = json_pack("{s:s, s:i, s:s, s:{s:s, s:o, s:[]}}", "jsonrpc", "2.0", "id",
+				    1, "method", "apply", "params", "owner", "lab", keys[i], list,
+				    keys[1 - i]);
+		line = json_dumps(request, JSON_COMPACT);
+		rpc_request_line(&control, NULL, line, strlen(line), output);
+		free(line);
+		json_decref(request);
+		json_decref(answer);
+		answer = json_loadb((const char *)evbuffer_pullup(output, -1),
+				    evbuffer_get_length(output), 0, &why);
+		evbuffer_drain(output, evbuffer_get_length(output));
+		error = json_object_get(answer, "error");
+		assert_int_equal(json_integer_value(json_object_get(error, "code")),
+				 PROBLEM_PARAMS);
+		assert_non_null(strstr(json_string_value(json_object_get(error, "message")),
+				       "are possible"));
+		assert_int_equal(
+			json_array_size(json_object_get(json_object_get(error, "data"), "errors")),
+			1);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -621,11 +713,14 @@ int main(void)
 		TEST(entries_go_with_what_they_hang_on),
 		TEST(static_entries_follow_the_model),
 		TEST(full_table_makes_room_for_static_entries),
+		TEST(sticky_entries_of_the_user_stay),
+		TEST(full_table_loses_few_entries_for_one_of_the_user),
 		TEST(indices_are_not_reused_within_a_change),
 		TEST(things_in_use_cannot_be_deleted),
 		TEST(requests_are_judged_strictly),
 		TEST(notifications_are_not_answered),
 		TEST(too_many_values_are_refused_before_they_cost_memory),
+		TEST(more_objects_than_possible_are_refused_unread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
