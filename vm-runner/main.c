@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -27,6 +28,10 @@
 #include "x86/microguest.h"
 #include "x86/power.h"
 
+/* Guests and switches can make lines repeat: per kind of line at most 2 MiB a day. */
+#define LOG_BURST   100
+#define LOG_SECONDS 10
+
 struct signals {
 	int fd;
 	struct event *event;
@@ -39,6 +44,7 @@ struct machine {
 	struct signals signals;
 	struct devices devices;
 	struct control *control;
+	bool has_pidfile; /* written by us, so ours to remove */
 };
 
 static void signal_readable(int fd, short what, void *arg)
@@ -144,8 +150,10 @@ static int machine_prepare(struct machine *machine, const struct options *option
 			control_open(machine->vm, &machine->devices, options->control, err);
 		rc = machine->control ? 0 : -1;
 	}
-	if (rc == 0 && options->pidfile)
+	if (rc == 0 && options->pidfile) {
 		rc = pidfile_write(options->pidfile, err);
+		machine->has_pidfile = rc == 0;
+	}
 	if (rc == 0)
 		rc = vm_start(machine->vm, err);
 	if (rc == 0 && options->sandbox)
@@ -155,12 +163,24 @@ static int machine_prepare(struct machine *machine, const struct options *option
 
 static void machine_end(struct machine *machine, const struct options *options)
 {
-	if (options->pidfile)
+	if (machine->has_pidfile)
 		unlink(options->pidfile);
 	control_free(machine->control);
 	if (machine->signals.event)
 		event_free(machine->signals.event);
 	vm_free(machine->vm);
+}
+
+/* A card with 16 queue pairs needs 66 descriptors, and the soft limit is 1024 as a rule. */
+static void fd_limit_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		log_warning("the limit of open files stays as it is: %s", strerror(errno));
 }
 
 static int run(const struct options *options)
@@ -170,6 +190,7 @@ static int run(const struct options *options)
 	struct err err = {0};
 
 	signals_block(&machine.signal_set);
+	fd_limit_raise();
 	if (machine_prepare(&machine, options, &err))
 		log_error("%s: %s", options->name, err.text);
 	else
@@ -184,6 +205,7 @@ int main(int argc, char **argv)
 	struct err err = {0};
 
 	log_init("vm-runner", LOG_INFO);
+	log_limit(LOG_BURST, LOG_SECONDS);
 	if (options_parse(&options, argc, argv, &err)) {
 		fprintf(stderr, "vm-runner: %s; see vm-runner --help\n", err.text);
 		return VM_EXIT_USAGE;

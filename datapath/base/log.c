@@ -2,11 +2,15 @@
 #include "base/log.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log_limit.h"
 
 static const char *const level_names[] = {
 	[LOG_ERROR] = "error",
@@ -26,16 +30,22 @@ void log_init(const char *program, enum log_level level)
 	log_threshold = level;
 }
 
+void log_limit(unsigned int burst, unsigned int seconds)
+{
+	log_limit_set(burst, seconds);
+}
+
 void log_write(enum log_level level, const char *format, ...)
 {
 	char line[1024];
 	struct timespec now;
 	struct tm parts;
+	uint64_t n_held_back;
 	va_list args;
 	size_t used;
 	int n;
 
-	if (level > log_threshold)
+	if (level > log_threshold || !log_limit_admit(format, clock_now_ns(), &n_held_back))
 		return;
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &parts);
@@ -44,6 +54,11 @@ void log_write(enum log_level level, const char *format, ...)
 		     log_program, level_names[level]);
 	if (n > 0)
 		used += (size_t)n;
+	if (n_held_back) {
+		n = snprintf(line + used, sizeof(line) - used,
+			     "(%" PRIu64 " like this were not logged) ", n_held_back);
+		used += n > 0 ? (size_t)n : 0;
+	}
 	va_start(args, format);
 	n = vsnprintf(line + used, sizeof(line) - used - 1, format, args);
 	va_end(args);

@@ -16,6 +16,15 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
  */
 void log_init(const char *program, enum log_level level);
 
+/**
+ * log_limit() - Bound how often each call site may log, for programs whose peers can make lines repeat
+ * @burst:   lines that may come at once; 0, as at the start: no limit
+ * @seconds: after each that many, one more may
+ *
+ * The next line that is written says how many were not. Before other threads start.
+ */
+void log_limit(unsigned int burst, unsigned int seconds);
+
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...)	 log_write(LOG_ERROR, __VA_ARGS__)
