@@ -192,7 +192,7 @@ static struct vm *vm_alloc(const struct vm_config *config, struct err *err)
 	vm->kvm_fd = -1;
 	vm->fd = -1;
 	vm->end_fd = -1;
-	vm->serial.fd = -1;
+	vm->serial.log.fd = -1;
 	vm->serial.timer_fd = -1;
 	pthread_mutex_init(&vm->end_lock, NULL);
 	sem_init(&vm->vcpus_ready, 0, 0);

@@ -79,7 +79,7 @@ static void console_free(struct virtio_dev *dev)
 
 	for (uint32_t i = 0; i < console->n_ports; i++)
 		console_port_close(&console->ports[i]);
-	console_log_close(&console->log);
+	log_file_close(&console->log);
 	virtio_dev_fini(dev);
 	free(console);
 }
@@ -119,7 +119,7 @@ struct virtio_dev *console_new(struct vm *vm, const struct console_options *opti
 	console->dev.config_bytes = sizeof(struct console_config);
 	console->dev.queues[CONSOLE_QUEUE_CONTROL_RX].size_max = CONTROL_QUEUE_SIZE;
 	console->dev.queues[CONSOLE_QUEUE_CONTROL_TX].size_max = CONTROL_QUEUE_SIZE;
-	if (console_log_open(&console->log, options->log, CONSOLE_LOG_BYTES_MAX, err) ||
+	if (log_file_open(&console->log, "console log", options->log, LOG_FILE_BYTES_MAX, err) ||
 	    port_add(console, "console", options->socket, err)) {
 		console_free(&console->dev);
 		return NULL;

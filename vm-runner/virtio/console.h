@@ -17,7 +17,6 @@
 #define CONSOLE_PORTS_MAX     16 /* named ones */
 #define CONSOLE_PORT_NAME_MAX 64
 /* The console's log is cut to its newer half when it reaches this. */
-#define CONSOLE_LOG_BYTES_MAX (8 * 1024 * 1024)
 
 struct virtio_dev;
 struct vm;

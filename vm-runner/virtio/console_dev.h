@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "virtio/console.h"
-#include "virtio/console_log.h"
+#include "log_file.h"
 #include "virtio/queue.h"
 #include "virtio/virtio.h"
 
@@ -49,7 +49,7 @@ struct console_port {
 
 struct console {
 	struct virtio_dev dev; /* first */
-	struct console_log log;
+	struct log_file log;
 	uint32_t n_ports;
 	struct queue_chain chain; /* control and receive queues */
 	struct console_port ports[1 + CONSOLE_PORTS_MAX];

@@ -132,7 +132,7 @@ static bool chain_take(struct console_port *port)
 			return true;
 		port->chain_done += n;
 		if (is_console(port))
-			console_log_write(&port->console->log, bytes, n);
+			log_file_write(&port->console->log, bytes, n);
 		client_queue(port, bytes, n);
 	}
 }
@@ -160,8 +160,12 @@ void console_port_send(struct console_port *port)
 		queue_push(dev, index, port->chain, 0);
 	}
 	queue_signal(dev, index);
-	if (port->client_fd >= 0)
-		client_write(port);
+	if (port->client_fd < 0)
+		return;
+	client_write(port);
+	/* What made room may have taken all: then nothing else would bring us back to the chain. */
+	if (port->has_chain)
+		event_add(port->write_event, NULL);
 }
 
 static bool guest_listens(const struct console_port *port)

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The 16550A. Output is collected per line, so that a boot log costs a write per line and not per letter; an
- * incomplete line (a prompt) is written when a short timer fires.
+ * incomplete line (a prompt) is written when a short timer fires. The file is bounded (log_file.h), for a guest
+ * may write all day.
  */
 #include "x86/serial.h"
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "irq.h"
 #include "x86/layout.h"
 
@@ -40,22 +39,7 @@
 
 static void pending_write(struct serial *serial)
 {
-	size_t at = 0;
-
-	while (at < serial->n_pending) {
-		ssize_t n = write(serial->fd, serial->pending + at, serial->n_pending - at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			if (!serial->lost)
-				log_warning("the serial log cannot be written: %s",
-					    strerror(errno));
-			serial->lost = true;
-			break;
-		}
-		at += (size_t)n;
-	}
+	log_file_write(&serial->log, serial->pending, serial->n_pending);
 	serial->n_pending = 0;
 }
 
@@ -80,13 +64,10 @@ int serial_open(struct serial *serial, const char *path, struct irq_routes *irq,
 	memset(serial, 0, sizeof(*serial));
 	pthread_mutex_init(&serial->lock, NULL);
 	serial->irq = irq;
-	serial->fd = -1;
 	serial->timer_fd = -1;
-	if (!path)
-		return 0;
-	serial->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
-	if (serial->fd < 0)
-		return err_set(err, errno, "serial log %s: %s", path, strerror(errno));
+	code = log_file_open(&serial->log, "serial log", path, LOG_FILE_BYTES_MAX, err);
+	if (code || !path)
+		return code;
 	serial->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (serial->timer_fd < 0)
 		goto undo;
@@ -106,15 +87,12 @@ undo:
 
 void serial_close(struct serial *serial)
 {
-	if (serial->fd >= 0) {
-		pending_write(serial);
-		close(serial->fd);
-	}
+	pending_write(serial);
+	log_file_close(&serial->log);
 	if (serial->flush_event)
 		event_free(serial->flush_event);
 	if (serial->timer_fd >= 0)
 		close(serial->timer_fd);
-	serial->fd = -1;
 	serial->timer_fd = -1;
 	serial->flush_event = NULL;
 }
@@ -229,7 +207,7 @@ uint8_t serial_read(struct serial *serial, unsigned int offset)
 {
 	uint8_t value;
 
-	if (serial->fd < 0) /* a driver that waits for room must not wait for ever */
+	if (serial->log.fd < 0) /* a driver that waits for room must not wait for ever */
 		return offset == REG_LSR ? LSR_IDLE : 0xff;
 	pthread_mutex_lock(&serial->lock);
 	value = register_read(serial, offset);
@@ -239,7 +217,7 @@ uint8_t serial_read(struct serial *serial, unsigned int offset)
 
 void serial_write(struct serial *serial, unsigned int offset, uint8_t value)
 {
-	if (serial->fd < 0)
+	if (serial->log.fd < 0)
 		return;
 	pthread_mutex_lock(&serial->lock);
 	register_write(serial, offset, value);

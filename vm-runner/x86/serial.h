@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "log_file.h"
 
 struct event;
 struct event_base;
@@ -21,14 +22,13 @@ struct irq_routes;
 struct serial {
 	pthread_mutex_t lock;
 	struct irq_routes *irq; /* borrowed */
-	int fd;			/* the log, appended to; -1: there is no UART */
+	struct log_file log;	/* fd -1: there is no UART */
 	int timer_fd;		/* runs while a line is incomplete; -1 without */
 	struct event *flush_event;
 	uint8_t ier, lcr, mcr, scr, dll, dlm;
 	bool fifo;
 	bool thr_empty_pending; /* interrupt not yet seen by the driver */
 	bool line_high;
-	bool lost; /* the log could not be written, said once */
 	uint16_t n_pending;
 	char pending[512];
 };

@@ -15,7 +15,8 @@
 #include <sys/un.h>
 
 #include "virtio/console.h"
-#include "virtio/console_log.h"
+#include "virtio/console_dev.h"
+#include "log_file.h"
 
 #define CONTROL_RX   2
 #define CONTROL_TX   3
@@ -32,6 +33,7 @@ struct bench {
 	char folder[64];
 	char console[96], agent[96], other[96], log[96];
 	unsigned int n_control_posted;
+	struct console *device;
 };
 
 struct control {
@@ -62,6 +64,7 @@ static int setup(void **state)
 	assert_int_equal(console_port_add(dev, "other", bench->other, &err), 0);
 	assert_int_equal(virtio_pci_plug(vm, dev, 1, &err), 0);
 	driver_open(&bench->driver, vm);
+	bench->device = console_from(dev);
 	*state = bench;
 	return 0;
 }
@@ -403,6 +406,36 @@ static void client_that_never_reads_stops_its_own_port_only_and_loses_nothing(vo
 	close(other);
 }
 
+/*
+ * With a socket that takes all that waits for the client at once, the device is never told that there is room
+ * again: it has to see to the rest of a chain itself.
+ */
+static void
+chain_larger_than_what_waits_for_a_client_goes_on_when_the_socket_takes_all(void **state)
+{
+	struct bench *bench = *state;
+	struct driver *driver = &bench->driver;
+	struct ring_desc parts[2] = {{0, 0x80000, 0, 0}, {0, 0x80000, 0, 0}};
+	size_t got = 0, total = 2 * 0x80000;
+	int fd, room = 4 << 20, client_fd;
+	char bytes[4096];
+
+	guest_up(bench);
+	port_up(bench, 1);
+	fd = client(bench, bench->agent);
+	client_fd = bench->device->ports[1].client_fd;
+	if (setsockopt(client_fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)))
+		skip();
+	ring_add(driver, tx_of(1), parts, 2);
+	ring_kick(driver, tx_of(1));
+	wait_until(driver, ({
+			   ssize_t n = read(fd, bytes, sizeof(bytes));
+			   got += n > 0 ? (size_t)n : 0;
+			   got == total;
+		   }));
+	close(fd);
+}
+
 static void leaving_client_frees_a_stopped_port(void **state)
 {
 	struct bench *bench = *state;
@@ -484,17 +517,17 @@ static void driver_without_multiport_has_a_console(void **state)
 static void full_log_keeps_its_newer_half(void **state)
 {
 	struct bench *bench = *state;
-	struct console_log log;
+	struct log_file log;
 	struct err err = {0};
 	struct stat st;
 	char text[16], last[5] = "";
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/small", bench->folder);
-	assert_int_equal(console_log_open(&log, path, 100, &err), 0);
+	assert_int_equal(log_file_open(&log, "log", path, 100, &err), 0);
 	for (int i = 0; i < 1000; i++) {
 		snprintf(text, sizeof(text), "%03d\n", i);
-		console_log_write(&log, text, 4);
+		log_file_write(&log, text, 4);
 		assert_int_equal(stat(path, &st), 0);
 		assert_in_range(st.st_size, i < 12 ? 4 : 50, 100);
 	}
@@ -502,10 +535,10 @@ static void full_log_keeps_its_newer_half(void **state)
 	assert_string_equal(last, "999\n");
 	/* somebody empties it */
 	assert_int_equal(truncate(path, 0), 0);
-	console_log_write(&log, "new\n", 4);
+	log_file_write(&log, "new\n", 4);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_size, 4);
-	console_log_close(&log);
+	log_file_close(&log);
 	unlink(path);
 }
 
@@ -542,6 +575,7 @@ int main(void)
 		T(next_client_of_a_named_port_waits),
 		T(client_that_never_reads_does_not_stop_the_console),
 		T(client_that_never_reads_stops_its_own_port_only_and_loses_nothing),
+		T(chain_larger_than_what_waits_for_a_client_goes_on_when_the_socket_takes_all),
 		T(leaving_client_frees_a_stopped_port),
 		T(reset_forgets_the_ports),
 		T(nonsense_from_the_guest_is_ignored),

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -127,6 +128,26 @@ static void lines_reach_the_log_whole(void **state)
 	}
 }
 
+static void full_log_is_cut_to_its_newer_half(void **state)
+{
+	char last[5] = "";
+	struct stat st;
+	FILE *file;
+
+	(void)state;
+	assert_int_equal(truncate(log_path, LOG_FILE_BYTES_MAX), 0);
+	for (const char *letter = "end\n"; *letter; letter++)
+		out(COM1, (uint8_t)*letter);
+	assert_int_equal(stat(log_path, &st), 0);
+	assert_int_equal(st.st_size, LOG_FILE_BYTES_MAX / 2 + 4);
+	file = fopen(log_path, "r");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, -4, SEEK_END), 0);
+	assert_int_equal(fread(last, 1, 4, file), 4);
+	assert_string_equal(last, "end\n");
+	fclose(file);
+}
+
 static void divisor_latch_and_loopback_keep_letters_back(void **state)
 {
 	(void)state;
@@ -182,6 +203,7 @@ int main(void)
 		TEST(an_absent_uart_never_blocks_a_driver),
 		TEST(absent_ports_read_all_ones),
 		SERIAL_TEST(lines_reach_the_log_whole),
+		SERIAL_TEST(full_log_is_cut_to_its_newer_half),
 		SERIAL_TEST(divisor_latch_and_loopback_keep_letters_back),
 		SERIAL_TEST(transmitter_empty_interrupts_until_acknowledged),
 		TEST(reset_and_poweroff_end_the_vm),

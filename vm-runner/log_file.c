@@ -4,7 +4,7 @@
  * none) and a reader keeps the same file: the newer half is copied to the front and the rest cut off. That
  * costs half the limit in writes for each half limit of output, so every byte is written about twice.
  */
-#include "virtio/console_log.h"
+#include "log_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,24 +16,25 @@
 
 #define COPY_BYTES 65536
 
-int console_log_open(struct console_log *log, const char *path, uint64_t bytes_max, struct err *err)
+int log_file_open(struct log_file *log, const char *what, const char *path, uint64_t bytes_max,
+		  struct err *err)
 {
 	struct stat st;
 
-	*log = (struct console_log){.fd = -1, .bytes_max = bytes_max};
+	*log = (struct log_file){.what = what, .fd = -1, .bytes_max = bytes_max};
 	if (!path)
 		return 0;
 	log->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
 	if (log->fd < 0 || fstat(log->fd, &st))
-		return err_set(err, errno, "console log %s: %s", path, strerror(errno));
+		return err_set(err, errno, "%s %s: %s", what, path, strerror(errno));
 	if (!S_ISREG(st.st_mode)) {
-		console_log_close(log);
-		return err_set(err, EINVAL, "console log %s: not a regular file", path);
+		log_file_close(log);
+		return err_set(err, EINVAL, "%s %s: not a regular file", what, path);
 	}
 	return 0;
 }
 
-void console_log_close(struct console_log *log)
+void log_file_close(struct log_file *log)
 {
 	if (log->fd >= 0)
 		close(log->fd);
@@ -41,7 +42,7 @@ void console_log_close(struct console_log *log)
 }
 
 /* Return: the new size; as it was, if the copy failed half-way. */
-static uint64_t cut(struct console_log *log, uint64_t bytes)
+static uint64_t cut(struct log_file *log, uint64_t bytes)
 {
 	uint64_t keep = log->bytes_max / 2, from, to = 0;
 	uint8_t buffer[COPY_BYTES];
@@ -59,15 +60,15 @@ static uint64_t cut(struct console_log *log, uint64_t bytes)
 	return ftruncate(log->fd, (off_t)to) ? bytes : to;
 }
 
-static void lost(struct console_log *log, size_t bytes, int error)
+static void lost(struct log_file *log, size_t bytes, int error)
 {
 	log->n_lost_bytes += bytes;
 	if (!log->failed)
-		log_warning("the console's log cannot be written: %s", strerror(error));
+		log_warning("the %s cannot be written: %s", log->what, strerror(error));
 	log->failed = true;
 }
 
-void console_log_write(struct console_log *log, const void *data, size_t bytes)
+void log_file_write(struct log_file *log, const void *data, size_t bytes)
 {
 	struct stat st;
 	uint64_t size;
