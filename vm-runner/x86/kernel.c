@@ -108,7 +108,7 @@ static int payload_load(struct kernel *kernel, const struct bzimage *image,
 int kernel_load_bytes(struct kernel *kernel, const uint8_t *file, size_t bytes, bool cached,
 		      const struct guest_mem *mem, struct err *err)
 {
-	struct kernel_cache_key key = {.bytes = bytes};
+	struct kernel_cache_key key;
 	struct bzimage image;
 	int rc;
 
@@ -122,8 +122,7 @@ int kernel_load_bytes(struct kernel *kernel, const uint8_t *file, size_t bytes, 
 	rc = bzimage_parse(&image, file, bytes, err);
 	if (rc)
 		return rc;
-	if (cached)
-		key.hash = kernel_cache_hash(file, bytes);
+	cached = cached && kernel_cache_key(&key, file, bytes);
 	rc = payload_load(kernel, &image, cached ? &key : NULL, mem, err);
 	return rc == 1 ? bzimage_load(kernel, &image, mem, err) : rc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Unpacked kernels on disk: <cache>/netloom/vmlinux-<hash>-<size>, the ELF file with a trailer behind it.
+ * Unpacked kernels on disk: <cache>/netloom/vmlinux-<SHA-256 of the packed file>, the ELF file with a trailer
+ * behind it, which finds damage. Nothing is ever removed: it is a cache, anybody may empty it.
  *
  * The directory is $XDG_CACHE_HOME, else /var/cache for root and ~/.cache for others. It must belong to us
  * and be writable by nobody else, for what lies in it is run as a guest's kernel.
@@ -9,7 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,7 @@
 
 #define TRAILER_MAGIC  "NLVMLNX1"
 #define CACHE_PATH_MAX 4096
+#define NAME_BYTES     80 /* vmlinux- and 64 digits */
 
 struct trailer {
 	char magic[8];
@@ -52,6 +55,13 @@ uint64_t kernel_cache_hash(const void *data, size_t bytes)
 		hash = rotate((hash ^ lanes[i]) * prime, 31);
 	}
 	return hash ^ hash >> 32;
+}
+
+bool kernel_cache_key(struct kernel_cache_key *key, const void *packed, size_t bytes)
+{
+	/* Its configuration file is for others: providers, engines. */
+	return OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1 &&
+	       EVP_Digest(packed, bytes, key->sha256, NULL, EVP_sha256(), NULL) == 1;
 }
 
 /* Opened with mkdir if need be. Return: -1 when there is no place that only we write to. */
@@ -89,14 +99,17 @@ static int cache_dir_open(bool create)
 
 static void cache_name(const struct kernel_cache_key *key, char *name, size_t room)
 {
-	snprintf(name, room, "vmlinux-%016" PRIx64 "-%" PRIu64, key->hash, key->bytes);
+	int n = snprintf(name, room, "vmlinux-");
+
+	for (size_t i = 0; i < sizeof(key->sha256); i++)
+		n += snprintf(name + n, room - (size_t)n, "%02x", key->sha256[i]);
 }
 
 bool kernel_cache_open(const struct kernel_cache_key *key, void **map, size_t *map_bytes,
 		       size_t *bytes)
 {
 	struct trailer trailer;
-	char name[64];
+	char name[NAME_BYTES];
 	struct stat st;
 	bool good = false;
 	int dir, fd;
@@ -152,7 +165,7 @@ void kernel_cache_store(const struct kernel_cache_key *key, const void *data, si
 		.bytes = bytes,
 		.hash = kernel_cache_hash(data, bytes),
 	};
-	char name[64], aside[96];
+	char name[NAME_BYTES], aside[NAME_BYTES + 32];
 	int dir, fd;
 
 	dir = cache_dir_open(true);

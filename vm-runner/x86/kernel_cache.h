@@ -9,9 +9,16 @@
 
 /* What the file was unpacked from: content, not name or date. */
 struct kernel_cache_key {
-	uint64_t hash; /* kernel_cache_hash() of the packed file */
-	uint64_t bytes;
+	uint8_t sha256[32];
 };
+
+/**
+ * kernel_cache_key() - Where the unpacked form of a packed file belongs
+ *
+ * A digest that nobody can aim: a kernel made to look like another one's would be run in its place, by
+ * whoever starts that one. Return: false when it cannot be computed: go without the cache then.
+ */
+bool kernel_cache_key(struct kernel_cache_key *key, const void *packed, size_t bytes);
 
 /** kernel_cache_hash() - A fast 64-bit checksum: finds damage, does not resist an attacker */
 uint64_t kernel_cache_hash(const void *data, size_t bytes);

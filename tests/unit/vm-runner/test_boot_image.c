@@ -372,14 +372,16 @@ static int cache_remove(void **state)
 
 static void cache_path(char *path, size_t room, const struct kernel_cache_key *key)
 {
-	snprintf(path, room, "%s/netloom/vmlinux-%016llx-%llu", cache_dir,
-		 (unsigned long long)key->hash, (unsigned long long)key->bytes);
+	int n = snprintf(path, room, "%s/netloom/vmlinux-", cache_dir);
+
+	for (size_t i = 0; i < sizeof(key->sha256); i++)
+		n += snprintf(path + n, room - (size_t)n, "%02x", key->sha256[i]);
 }
 
 static void a_damaged_cache_file_is_not_used(void **state)
 {
 	static uint8_t data[100000];
-	struct kernel_cache_key key = {.hash = 1, .bytes = 2};
+	struct kernel_cache_key key = {.sha256 = {1, 2}};
 	size_t map_bytes, bytes;
 	char path[256];
 	FILE *file;
@@ -404,10 +406,32 @@ static void a_damaged_cache_file_is_not_used(void **state)
 	assert_false(kernel_cache_open(&key, &map, &map_bytes, &bytes));
 }
 
+static void a_cached_kernel_is_named_by_the_sha256_of_its_packed_file(void **state)
+{
+	/* FIPS 180-2, B.1 */
+	static const uint8_t abc[32] = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea,
+					0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23,
+					0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c,
+					0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad};
+	struct kernel_cache_key key, other;
+	size_t map_bytes, bytes;
+	char path[256];
+	void *map;
+
+	(void)state;
+	assert_true(kernel_cache_key(&key, "abc", 3));
+	assert_memory_equal(key.sha256, abc, sizeof(abc));
+	kernel_cache_store(&key, "kernel", 6);
+	cache_path(path, sizeof(path), &key);
+	assert_int_equal(access(path, R_OK), 0);
+	assert_true(kernel_cache_key(&other, "abd", 3));
+	assert_false(kernel_cache_open(&other, &map, &map_bytes, &bytes));
+}
+
 static void a_cache_that_others_may_write_is_not_used(void **state)
 {
 	static uint8_t data[1000];
-	struct kernel_cache_key key = {.hash = 3, .bytes = 4};
+	struct kernel_cache_key key = {.sha256 = {3, 4}};
 	size_t map_bytes, bytes;
 	char path[256];
 	void *map;
@@ -501,6 +525,7 @@ int main(void)
 		TEST(a_kernel_without_pvh_is_entered_at_its_64_bit_entry),
 		TEST(text_is_no_kernel),
 		CACHE_TEST(a_damaged_cache_file_is_not_used),
+		CACHE_TEST(a_cached_kernel_is_named_by_the_sha256_of_its_packed_file),
 		CACHE_TEST(a_cache_that_others_may_write_is_not_used),
 		CACHE_TEST(a_kernel_from_the_cache_is_the_same),
 		CACHE_TEST(initrds_follow_each_other_padded_to_4_bytes),
