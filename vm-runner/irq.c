@@ -10,10 +10,23 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+static unsigned int n_msi_max(int vm_fd)
+{
+	int n = vm_fd < 0 ? 0 : ioctl(vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_IRQ_ROUTING);
+
+	/* 1 in the oldest kernels, which said only that there is such a thing: those had 1024. */
+	if (vm_fd >= 0 && n <= IRQ_IOAPIC_PINS)
+		n = 1024;
+	if (vm_fd < 0 || n - IRQ_IOAPIC_PINS > IRQ_MSI_MAX)
+		return IRQ_MSI_MAX;
+	return (unsigned int)n - IRQ_IOAPIC_PINS;
+}
+
 void irq_routes_init(struct irq_routes *irq, int vm_fd)
 {
 	memset(irq, 0, sizeof(*irq));
 	irq->vm_fd = vm_fd;
+	irq->n_msi_max = n_msi_max(vm_fd);
 	pthread_mutex_init(&irq->lock, NULL);
 }
 
@@ -22,7 +35,7 @@ int irq_gsi_new(struct irq_routes *irq)
 	int gsi = -ENOSPC;
 
 	pthread_mutex_lock(&irq->lock);
-	if (irq->n_msi < IRQ_MSI_MAX)
+	if (irq->n_msi < irq->n_msi_max)
 		gsi = (int)(IRQ_IOAPIC_PINS + irq->n_msi++);
 	pthread_mutex_unlock(&irq->lock);
 	return gsi;

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define IRQ_IOAPIC_PINS 24
-#define IRQ_MSI_MAX	1000 /* KVM accepts at least 1024 routes */
+#define IRQ_MSI_MAX	4072 /* with the pins, the 4096 routes that KVM accepts at most */
 
 struct irq_msi {
 	uint32_t addr_lo, addr_hi, data;
@@ -25,6 +25,7 @@ struct irq_routes {
 	int vm_fd; /* borrowed; -1: nothing is told to KVM (tests) */
 	pthread_mutex_t lock;
 	bool changed;		/* since the last commit */
+	unsigned int n_msi_max; /* what this KVM has room for, IRQ_MSI_MAX at most */
 	unsigned int n_msi;	/* GSIs given out behind the IOAPIC's */
 	unsigned int n_commits; /* how often KVM was given a table */
 	unsigned int n_sent;	/* messages sent with irq_msi_send() */

@@ -42,6 +42,7 @@ static const int allowed[] = {
 	SCMP_SYS(pread64),
 	SCMP_SYS(pwrite64),
 	SCMP_SYS(preadv),
+	SCMP_SYS(preadv2), /* doorbells, too */
 	SCMP_SYS(pwritev),
 	SCMP_SYS(fdatasync),
 	SCMP_SYS(fsync),

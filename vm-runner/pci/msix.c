@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "doorbell.h"
 
 #define CAP_ID_MSIX	 0x11
 #define CONTROL_ENABLE	 0x8000
@@ -232,16 +233,16 @@ void pci_msix_bar_write(struct pci_dev *dev, uint64_t offset, unsigned int bytes
 void pci_msix_notify(struct pci_dev *dev, uint16_t index)
 {
 	struct pci_msix_vector *vector;
-	uint64_t one = 1;
+	int rc;
 
 	if (index >= dev->n_vectors)
 		return;
 	vector = &dev->vectors[index];
 	pthread_mutex_lock(&dev->bus->msix_lock);
 	if (vector->irqfd >= 0) {
-		/* A full counter means it is signalled already. */
-		if (write(vector->irqfd, &one, sizeof(one)) < 0 && errno != EAGAIN)
-			log_error("cannot signal an interrupt: %s", strerror(errno));
+		rc = doorbell_ring(vector->irqfd);
+		if (rc)
+			log_error("cannot signal an interrupt: %s", strerror(-rc));
 	} else if (msix_enabled(dev)) {
 		vector->pending = true;
 		vector_update(dev, vector);

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "doorbell.h"
 #include "sock.h"
 #include "vhost/phase.h"
 
@@ -191,13 +192,10 @@ static bool send_go_on(struct vhost_frontend *frontend)
 /* Have the new back-end look at what was posted while nobody did, and the guest at what was used. */
 static void rings_poke(const struct vhost_run *run)
 {
-	uint64_t one = 1;
-
 	for (uint16_t i = 0; i < run->n_rings; i++) {
-		/* EAGAIN: signalled already. */
-		(void)!write(run->rings[i].kick_fd, &one, sizeof(one));
+		(void)doorbell_ring(run->rings[i].kick_fd);
 		if (run->rings[i].call_fd >= 0)
-			(void)!write(run->rings[i].call_fd, &one, sizeof(one));
+			(void)doorbell_ring(run->rings[i].call_fd);
 	}
 }
 

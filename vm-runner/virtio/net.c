@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "doorbell.h"
 #include "vm.h"
 #include "virtio/net_dev.h"
 
@@ -82,8 +83,11 @@ void net_carrier_sync(struct net *net)
 		net->dev.transport->notify_config(&net->dev);
 }
 
-/* The driver's ring, as the back-end wants it: in our address space. Return: false when it is not in memory. */
-static bool ring_translate(struct net *net, uint16_t index)
+/*
+ * The driver's ring, as the back-end wants it: in our address space. Return: 0; -EFAULT when it is not in memory;
+ * -errno when its interrupt cannot be had: without, the driver would wait for ever.
+ */
+static int ring_translate(struct net *net, uint16_t index)
 {
 	const struct virtio_queue *queue = &net->dev.queues[index];
 	const struct guest_mem *mem = vm_mem(net->dev.vm);
@@ -96,19 +100,27 @@ static bool ring_translate(struct net *net, uint16_t index)
 				  .kick_fd = queue->kick_fd,
 				  .call_fd = call_fd < 0 ? -1 : call_fd};
 
+	if (call_fd < 0 && call_fd != -ENOENT)
+		return call_fd;
+	if (!ring.desc || !ring.avail || !ring.used || queue->desc % 16 || queue->driver % 2 ||
+	    queue->device % 4)
+		return -EFAULT;
 	net->run.rings[index] = ring;
-	return ring.desc && ring.avail && ring.used && queue->desc % 16 == 0 &&
-	       queue->driver % 2 == 0 && queue->device % 4 == 0;
+	return 0;
 }
 
 static int net_activate(struct virtio_dev *dev)
 {
 	struct net *net = net_from(dev);
 	uint16_t n_usable = virtio_has(dev, NET_F_MQ) ? net->n_pairs * 2 : 2, n = 0;
+	int rc;
 
 	while (n < n_usable && dev->queues[n].enabled && dev->queues[n + 1].enabled) {
-		if (!ring_translate(net, n) || !ring_translate(net, n + 1))
-			return -EFAULT;
+		rc = ring_translate(net, n);
+		if (rc == 0)
+			rc = ring_translate(net, n + 1);
+		if (rc)
+			return rc;
 		n += 2;
 	}
 	if (!n)
@@ -172,10 +184,10 @@ static const struct virtio_dev_ops net_ops = {
 static void control_kicked(evutil_socket_t fd, short what, void *data)
 {
 	struct net *net = data;
-	uint64_t n;
 
 	(void)what;
-	if (read(fd, &n, sizeof(n)) < 0)
+	/* It may have been a data queue's, known to the switch, for the driver before this one. */
+	if (!doorbell_take(fd))
 		return;
 	pthread_mutex_lock(&net->dev.lock);
 	if (net->activated)

@@ -140,6 +140,11 @@ static void driver_serve(struct net *net)
 	bool run_now, enable_now;
 
 	pthread_mutex_lock(&net->dev.lock);
+	/* A vCPU may have reset the device since the caller looked. */
+	if (!net->activated || net->dev.resetting) {
+		pthread_mutex_unlock(&net->dev.lock);
+		return;
+	}
 	unfit = net->backend_up ? switch_is_unfit(net) : NULL;
 	run_now = !net->given || net->run_changed;
 	enable_now = net->enabled_changed;
@@ -164,11 +169,10 @@ void net_backend_sync(struct net *net)
 	activated = net->activated;
 	given = net->given;
 	pthread_mutex_unlock(&net->dev.lock);
-	if (!resetting) {
-		if (activated)
-			driver_serve(net);
+	if (activated && !resetting)
+		driver_serve(net);
+	if (activated && !resetting)
 		return;
-	}
 	/* Called back at once or later; or nobody had them. */
 	if (given && vhost_frontend_halt(net->frontend))
 		backend_halted(net);

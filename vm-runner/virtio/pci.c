@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "doorbell.h"
 #include "vm.h"
 
 #define BAR_BYTES      0x8000
@@ -88,13 +89,14 @@ void virtio_pci_kicks_place(struct virtio_pci *transport)
 
 static void kick_write(struct virtio_dev *dev, uint64_t offset)
 {
-	uint64_t index = offset / NOTIFY_MULTIPLIER, one = 1;
+	uint64_t index = offset / NOTIFY_MULTIPLIER;
+	int rc;
 
 	if (offset % NOTIFY_MULTIPLIER || index >= dev->n_queues)
 		return;
-	/* EAGAIN: the counter is full, the reader has not been there yet. */
-	if (write(dev->queues[index].kick_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		log_error("%s: cannot kick: %s", dev->id, strerror(errno));
+	rc = doorbell_ring(dev->queues[index].kick_fd);
+	if (rc)
+		log_error("%s: cannot kick: %s", dev->id, strerror(-rc));
 }
 
 static void device_config(struct virtio_dev *dev, uint64_t offset, unsigned int bytes, void *data,
@@ -264,10 +266,9 @@ static void kick_arrived(evutil_socket_t fd, short what, void *data)
 {
 	struct virtio_pci_kick *kick = data;
 	struct virtio_dev *dev = kick->dev;
-	uint64_t n;
 
 	(void)what;
-	if (read(fd, &n, sizeof(n)) < 0)
+	if (!doorbell_take(fd))
 		return;
 	pthread_mutex_lock(&dev->lock);
 	if (dev->status & VIRTIO_STATUS_DRIVER_OK && !dev->resetting &&

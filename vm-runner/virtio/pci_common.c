@@ -13,9 +13,9 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
+#include "doorbell.h"
 #include "virtio/pci.h"
 
 #define ISR_QUEUE  1
@@ -104,14 +104,6 @@ uint64_t virtio_pci_common_read(struct virtio_pci *transport, uint32_t offset, u
 	return value;
 }
 
-static void kick_fd_drain(int fd)
-{
-	uint64_t n;
-
-	while (read(fd, &n, sizeof(n)) > 0)
-		;
-}
-
 static void pci_reset_done(struct virtio_dev *dev)
 {
 	struct virtio_pci *transport = dev->transport_data;
@@ -124,7 +116,7 @@ static void pci_reset_done(struct virtio_dev *dev)
 					     .vector = VIRTIO_NO_VECTOR,
 					     .kick_fd = queue->kick_fd};
 
-		kick_fd_drain(queue->kick_fd);
+		(void)doorbell_take(queue->kick_fd);
 		*queue = fresh;
 	}
 	transport->config_vector = VIRTIO_NO_VECTOR;

@@ -7,7 +7,10 @@
 #include "driver.h"
 #include "backend.h"
 
-#include "virtio/net.h"
+#include <fcntl.h>
+
+#include "machine.h"
+#include "virtio/net_dev.h"
 #include "virtio/net_features.h"
 
 #define PAIRS	2
@@ -190,6 +193,56 @@ static void vectors_become_call_fds_that_never_change(void **state)
 	backend_wait(&bench->backend, bench->backend.status == 15);
 	for (int i = 0; i < PAIRS * 2; i++)
 		assert_true(bench->backend.rings[i].call_fd >= 0);
+}
+
+static void card_whose_interrupts_cannot_be_had_needs_reset(void **state)
+{
+	struct bench *bench = *state;
+	struct driver *driver = &bench->driver;
+
+	driver->vm->irq.n_msi_max = 1;
+	assert_true(driver_negotiate(driver, ACKED));
+	for (uint16_t q = 0; q <= CONTROL; q++) {
+		driver_queue(driver, q, 64);
+		reg_write(driver, R_QUEUE_VECTOR, 2, q + 1U);
+	}
+	driver_ok(driver);
+	assert_int_equal(reg_read(driver, R_STATUS, 1), 15 | 64);
+	assert_false(net_from(bench->dev)->activated);
+}
+
+/* What a reset between a look at the device and the giving of its rings would leave behind. */
+static void rings_of_a_driver_that_has_gone_are_taken_back(void **state)
+{
+	struct bench *bench = *state;
+	struct net *net = net_from(bench->dev);
+
+	net->given = true;
+	net_backend_sync(net);
+	assert_false(net->given);
+	/* and the device still works */
+	both_up(bench);
+}
+
+static void back_end_that_makes_doorbells_blocking_does_not_stop_us(void **state)
+{
+	struct bench *bench = *state;
+	struct backend *backend = &bench->backend;
+	uint64_t n, full = UINT64_C(0xfffffffffffffffe);
+	int kick;
+
+	both_up(bench);
+	kick = backend->rings[1].kick_fd;
+	while (read(kick, &n, sizeof(n)) > 0)
+		;
+	assert_int_equal(fcntl(kick, F_SETFL, 0), 0);
+	alarm(20); /* ends the test if we wait for it */
+	assert_int_equal(write(kick, &full, sizeof(full)), sizeof(full));
+	ring_kick(&bench->driver, 1);
+	assert_int_equal(read(kick, &n, sizeof(n)), sizeof(n));
+	reg_write(&bench->driver, R_STATUS, 1, 0);
+	backend_wait(backend, reg_read(&bench->driver, R_STATUS, 1) == 0);
+	alarm(0);
 }
 
 static void lost_switch_takes_the_carrier_and_the_next_one_brings_it_back(void **state)
@@ -581,6 +634,9 @@ int main(void)
 		T(rings_are_given_before_they_are_enabled),
 		T(kick_reaches_the_back_end),
 		T(vectors_become_call_fds_that_never_change),
+		T(card_whose_interrupts_cannot_be_had_needs_reset),
+		T(rings_of_a_driver_that_has_gone_are_taken_back),
+		T(back_end_that_makes_doorbells_blocking_does_not_stop_us),
 		T(lost_switch_takes_the_carrier_and_the_next_one_brings_it_back),
 		T(switch_may_die_after_any_message),
 		T(reset_waits_until_the_back_end_let_go),
