@@ -156,6 +156,7 @@ static int byhand_run(const struct command *command, const struct byhand *by, in
 {
 	struct err err = {.text = ""};
 	const char *verb = argv[optind];
+	int hold = -1;
 	int rc = 0;
 
 	if (argc - optind != 2 ||
@@ -167,13 +168,15 @@ static int byhand_run(const struct command *command, const struct byhand *by, in
 		rc = rpc_once(by->remove, json_pack("{s:s}", "name", argv[optind + 1]), NULL, &err);
 	} else {
 		if (strcmp(verb, "add") == 0)
-			rc = daemon_ensure(NULL, &err);
+			rc = daemon_ensure(NULL, &hold, &err);
 		if (rc == 0)
 			rc = object_put(by, verb, argv[optind + 1], changes, &err);
+		daemon_release(&hold);
 	}
 	json_decref(changes);
-	if (rc == 0 && strcmp(verb, "delete") == 0)
-		daemon_stop_if_idle(NULL, &err);
+	/* Also after an `add` that was refused: it may have started netloomd. */
+	if (strcmp(verb, rc == 0 ? "delete" : "add") == 0)
+		daemon_stop_if_idle(NULL, NULL);
 	return rc < 0 ? cli_fail(rc, &err) : CLI_OK;
 }
 
@@ -304,6 +307,7 @@ int cmd_wire(const struct command *command, int argc, char **argv)
 	struct err err = {.text = ""};
 	const char *removed = NULL;
 	char name[64] = "";
+	int hold = -1;
 	int key;
 	int rc;
 
@@ -325,7 +329,7 @@ int cmd_wire(const struct command *command, int argc, char **argv)
 	}
 	if (argc - optind != 2)
 		return cli_usage(command, "two sockets, please");
-	rc = daemon_ensure(NULL, &err);
+	rc = daemon_ensure(NULL, &hold, &err);
 	if (rc == 0 && name[0] == '\0')
 		rc = wire_name(name, sizeof(name), &err);
 	/* Both ends in one transaction, as each must name the other. */
@@ -335,8 +339,11 @@ int cmd_wire(const struct command *command, int argc, char **argv)
 					wire_port(name, 1, argv[optind]),
 					wire_port(name, 2, argv[optind + 1])),
 			      NULL, &err);
-	if (rc < 0)
+	daemon_release(&hold);
+	if (rc < 0) {
+		daemon_stop_if_idle(NULL, NULL);
 		return cli_fail(rc, &err);
+	}
 	printf("%s joins %s and %s; `netloom wire --delete %s` takes it away\n", name, argv[optind],
 	       argv[optind + 1], name);
 	return CLI_OK;

@@ -50,12 +50,15 @@ static int down_locked(const char *lab, int *n_ended, struct err *err)
 {
 	int rc = vms_end(lab, n_ended, err);
 	int apply = 0;
+	int hold = -1;
 
 	/* A netloomd that has died would bring the lab's ports back from its state at the next start. */
-	if (!daemon_answers() && access(rundir_file("state.json").text, F_OK) == 0)
-		apply = daemon_ensure(NULL, err);
-	if (apply == 0 && daemon_answers())
-		apply = rpc_once("apply", desired_nothing(lab), NULL, err);
+	if (daemon_answers() || daemon_left_state()) {
+		apply = daemon_ensure(NULL, &hold, err);
+		if (apply == 0)
+			apply = rpc_once("apply", desired_nothing(lab), NULL, err);
+		daemon_release(&hold);
+	}
 	if (rc == 0)
 		rc = apply;
 	if (rc == 0)

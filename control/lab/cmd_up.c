@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "lab/boot.h"
 #include "lab/cli.h"
+#include "lab/daemon.h"
 #include "lab/plan.h"
 #include "lab/rundir.h"
 #include "lab/stored.h"
@@ -75,6 +76,8 @@ static void plan_print(const struct topo *topo, const struct plan *plan)
 		       plan_count(plan, PLAN_KEEP) == 1 ? " is" : "s are");
 	if (!plan->kvm.works && plan->n_steps > 0)
 		printf("  (no KVM for vm-runner: %s)\n", plan->kvm.text);
+	if (json_array_size(plan->changes) > 0 && daemon_left_state())
+		printf("  (netloomd has ended; what it had comes back when `up` starts it)\n");
 	fflush(stdout);
 }
 
@@ -136,7 +139,8 @@ static int up_locked(const struct topo *topo, const char *file, const struct up_
 {
 	uint64_t begin = clock_now_ns();
 	struct plan plan;
-	struct up up = {.topo = topo,
+	struct up up = {.hold = -1,
+			.topo = topo,
 			.file = file,
 			.plan = &plan,
 			.timeout_s = options->timeout_s,
@@ -147,6 +151,16 @@ static int up_locked(const struct topo *topo, const char *file, const struct up_
 
 	stored_base(file, base, sizeof(base));
 	up.base = base;
+	memset(&plan, 0, sizeof(plan));
+	/* What one that was killed had is there again once it runs: the plan is what is left to do then. */
+	if (!options->is_dry && stored_exists(topo->name) && daemon_left_state()) {
+		rc = daemon_ensure(&up.started_daemon, &up.hold, err);
+		if (rc < 0)
+			return rc;
+		daemon_release(&up.hold); /* the lab's ports are in it: nobody ends it */
+		if (up.started_daemon && !up.is_quiet)
+			printf("netloomd had ended; it runs again, with what it had\n");
+	}
 	rc = plan_make(topo, base, &plan, err);
 	if (rc == 0 && !options->force)
 		rc = plan_memory_check(&plan, err);

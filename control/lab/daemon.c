@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,15 +22,83 @@
 #include "lab/rundir.h"
 
 #define START_TIMEOUT_S 30
+#define LOCK_TIMEOUT_S	90 /* somebody else's start, and the end of the VMs that leave its lab */
+#define LOCK_POLL_MS	10
+#define HOLD_ATTEMPTS	5
 #define ARGS_MAX	32
+
+/* The process that answers; 0: none, -1: it does not say. */
+static json_int_t daemon_pid(void)
+{
+	json_t *result = NULL;
+	json_int_t pid = 0;
+
+	if (rpc_once("status", NULL, &result, NULL) == 0) {
+		pid = json_integer_value(json_object_get(result, "pid"));
+		if (pid <= 0)
+			pid = -1;
+	}
+	json_decref(result);
+	return pid;
+}
 
 bool daemon_answers(void)
 {
-	json_t *result = NULL;
-	bool answers = rpc_once("status", NULL, &result, NULL) == 0;
+	return daemon_pid() != 0;
+}
 
-	json_decref(result);
-	return answers;
+bool daemon_left_state(void)
+{
+	return access(rundir_file("state.json").text, F_OK) == 0 && !daemon_answers();
+}
+
+/* @how: LOCK_SH or LOCK_EX. Return: descriptor or -errno. */
+static int daemon_lock(int how, struct err *err)
+{
+	uint64_t deadline = clock_now_ns() + LOCK_TIMEOUT_S * CLOCK_NS_PER_SECOND;
+	struct lab_path path = rundir_file("daemon.lock");
+
+	for (;;) {
+		struct stat mine;
+		struct stat there;
+		int code;
+		int fd;
+
+		/* The last `down` takes the folder away, perhaps now. */
+		if (rundir_make(err) < 0)
+			return -EIO;
+		fd = open(path.text, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		if (fd < 0 && errno == ENOENT && clock_now_ns() < deadline)
+			continue;
+		if (fd < 0)
+			return err_set(err, errno, "%s: %m", path.text);
+		if (flock(fd, how | LOCK_NB) == 0) {
+			if (fstat(fd, &mine) == 0 && stat(path.text, &there) == 0 &&
+			    mine.st_ino == there.st_ino)
+				return fd;
+			close(fd); /* of one that was removed in between */
+			continue;
+		}
+		code = errno;
+		close(fd);
+		if (code != EWOULDBLOCK && code != EINTR)
+			return err_set(err, code, "%s: %s", path.text, strerror(code));
+		if (jsonline_interrupted)
+			return err_set(err, EINTR, "interrupted");
+		if (clock_now_ns() > deadline)
+			return err_set(err, EBUSY,
+				       "another netloom has been starting or ending netloomd for "
+				       "%d s",
+				       LOCK_TIMEOUT_S);
+		poll(NULL, 0, LOCK_POLL_MS);
+	}
+}
+
+void daemon_release(int *hold)
+{
+	if (*hold >= 0)
+		close(*hold);
+	*hold = -1;
 }
 
 static void daemon_exec(const char *program, int log)
@@ -96,48 +166,86 @@ static int daemon_wait(pid_t pid, struct err *err)
 	return 0;
 }
 
-int daemon_ensure(bool *started, struct err *err)
+/* With the lock held alone, and nobody answering. */
+static int daemon_start(bool *started, struct err *err)
 {
-	struct lab_path path = rundir_file("netloomd.log");
+	struct lab_path log_path = rundir_file("netloomd.log");
+	struct lab_path own = rundir_file("daemon.json");
+	json_t *before = file_json_read(own.text);
 	char program[PATH_MAX];
 	json_t *object;
+	json_int_t who;
 	pid_t pid;
 	int log;
 	int rc;
 
-	if (started != NULL)
-		*started = false;
-	rc = rundir_make(err);
-	if (rc < 0)
-		return rc;
-	if (daemon_answers())
-		return 0;
 	proc_program_find("netloomd", program, sizeof(program));
-	log = open(path.text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (log < 0)
-		return err_set(err, errno, "%s: %m", path.text);
-	pid = fork();
+	log = open(log_path.text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	pid = log < 0 ? -1 : fork();
 	if (pid == 0)
 		daemon_exec(program, log);
+	if (pid < 0) {
+		rc = err_set(err, errno, "%s: %m", log < 0 ? log_path.text : "fork");
+		json_decref(before);
+		if (log >= 0)
+			close(log);
+		return rc;
+	}
 	close(log);
-	if (pid < 0)
-		return err_set(err, errno, "fork: %m");
-	/* Written before it answers: a `netloom up` that is killed now still leaves a daemon that `down` ends. */
+	/* Before it answers: a `netloom up` that is killed now still leaves a daemon that `down` ends. */
 	object = proc_id_json(proc_id_of(pid));
-	rc = file_json_write(rundir_file("daemon.json").text, object, err);
+	rc = file_json_write(own.text, object, err);
 	json_decref(object);
 	if (rc == 0)
 		rc = daemon_wait(pid, err);
-	if (rc == 0 && started != NULL)
+	who = rc == 0 ? daemon_pid() : 0;
+	if (rc < 0 || (who > 0 && who != pid)) {
+		/* Not ours: somebody has started one by hand in the same moment. */
+		proc_end(proc_id_of(pid), 2000);
+		waitpid(pid, NULL, 0);
+		if (before == NULL)
+			unlink(own.text);
+		else
+			file_json_write(own.text, before, NULL);
+	} else if (started != NULL) {
 		*started = true;
+	}
+	json_decref(before);
 	return rc;
+}
+
+int daemon_ensure(bool *started, int *hold, struct err *err)
+{
+	*hold = -1;
+	for (int i = 0; i < HOLD_ATTEMPTS; i++) {
+		int alone;
+		int rc;
+
+		*hold = daemon_lock(LOCK_SH, err);
+		if (*hold < 0 || daemon_answers()) {
+			rc = *hold < 0 ? *hold : 0;
+			if (rc < 0)
+				*hold = -1;
+			return rc;
+		}
+		daemon_release(hold);
+		alone = daemon_lock(LOCK_EX, err);
+		if (alone < 0)
+			return alone;
+		rc = daemon_answers() ? 0 : daemon_start(started, err);
+		close(alone);
+		if (rc < 0)
+			return rc;
+		/* Once more: between the two locks another may have ended it again. */
+	}
+	return err_set(err, EBUSY, "netloomd is ended by others as often as it is started");
 }
 
 static void daemon_files_remove(void)
 {
-	static const char *const names[] = {"netloomd.log",    "netloomd.pid",	    "daemon.json",
-					    "netloomd.sock",   "state.json",	    "kvm.json",
-					    "state.json.lock", "netloomd.sock.lock"};
+	static const char *const names[] = {"netloomd.log",    "netloomd.pid",	     "daemon.json",
+					    "netloomd.sock",   "state.json",	     "kvm.json",
+					    "state.json.lock", "netloomd.sock.lock", "daemon.lock"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		unlink(rundir_file(names[i]).text);
@@ -146,7 +254,7 @@ static void daemon_files_remove(void)
 	rmdir(rundir_path());
 }
 
-int daemon_stop_if_idle(bool *stopped, struct err *err)
+static int daemon_stop_alone(bool *stopped, struct err *err)
 {
 	json_t *object = file_json_read(rundir_file("daemon.json").text);
 	struct proc_id id = proc_id_from_json(object);
@@ -154,8 +262,6 @@ int daemon_stop_if_idle(bool *stopped, struct err *err)
 	bool idle;
 	int rc;
 
-	if (stopped != NULL)
-		*stopped = false;
 	json_decref(object);
 	if (id.pid == 0)
 		return 0;
@@ -185,4 +291,24 @@ int daemon_stop_if_idle(bool *stopped, struct err *err)
 	if (stopped != NULL)
 		*stopped = true;
 	return 0;
+}
+
+int daemon_stop_if_idle(bool *stopped, struct err *err)
+{
+	int alone;
+	int rc;
+
+	if (stopped != NULL)
+		*stopped = false;
+	if (access(rundir_path(), F_OK) != 0)
+		return 0;
+	alone = daemon_lock(LOCK_EX, err);
+	if (alone < 0)
+		return alone;
+	rc = daemon_stop_alone(stopped, err);
+	/* The lock file is nobody's who waits for it: they look whether theirs is still the one there. */
+	unlink(rundir_file("daemon.lock").text);
+	rundir_tidy();
+	close(alone);
+	return rc;
 }

@@ -148,6 +148,13 @@ static int plan_switches(struct plan *plan, struct err *err)
 	params = json_copy(plan->apply);
 	json_object_set_new(params, "dry_run", json_true());
 	rc = rpc_once("apply", params, &result, err);
+	if (rc < 0 && !daemon_answers()) {
+		/* The last `down` of others has just ended it. */
+		plan->changes = changes_all(plan->apply);
+		if (err != NULL)
+			err->text[0] = '\0';
+		return 0;
+	}
 	if (rc == 0)
 		plan->changes = json_incref(json_object_get(result, "changes"));
 	json_decref(result);

@@ -16,6 +16,7 @@
 #include "topo/value.h"
 
 #define RUNDIR_DEFAULT "/run/netloom"
+#define MAKE_ATTEMPTS  100
 
 const char *rundir_path(void)
 {
@@ -106,9 +107,12 @@ int rundir_sockets_check(const struct topo *topo, struct err *err)
 
 int rundir_make(struct err *err)
 {
-	int rc = file_mkdir(rundir_path(), 0755, err);
+	int rc = -ENOENT;
 
-	return rc < 0 ? rc : file_mkdir(rundir_file("labs").text, 0755, err);
+	/* Again when the last `down` of others takes the folder away in between. */
+	for (int i = 0; i < MAKE_ATTEMPTS && rc == -ENOENT; i++)
+		rc = file_mkdir(rundir_file("labs").text, 0755, err);
+	return rc;
 }
 
 void rundir_tidy(void)
@@ -186,6 +190,9 @@ int rundir_lab_lock(const char *lab, struct err *err)
 		struct stat there;
 		int fd = open(path.text, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
+		/* The last `down` of others takes labs/ away, perhaps just now. */
+		if (fd < 0 && errno == ENOENT && rundir_make(err) == 0)
+			continue;
 		if (fd < 0)
 			return err_set(err, errno, "%s: %m", path.text);
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {

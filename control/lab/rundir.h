@@ -3,6 +3,7 @@
  * Where everything that runs has its place: $NETLOOM_RUNDIR, by default /run/netloom.
  *
  *   netloomd.sock netloomd.log netloomd.json netloomd.pid     the switch
+ *   daemon.json daemon.lock                                   the one netloom started; see daemon.h
  *   kvm.json                                                  what `vm-runner --check` said
  *   labs/LAB.lock                                             held while a lab is being changed
  *   labs/LAB/lab.yaml lab.json                                the file as it was brought up

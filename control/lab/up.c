@@ -215,8 +215,8 @@ static void take_back(struct up *up)
 			   &err);
 	else
 		file_remove_tree(rundir_lab(lab, NULL).text, &err);
-	if (up->started_daemon)
-		daemon_stop_if_idle(NULL, &err);
+	daemon_release(&up->hold);
+	daemon_stop_if_idle(NULL, &err);
 	if (err.text[0] != '\0')
 		fprintf(stderr, "netloom: %s\n", err.text);
 }
@@ -227,7 +227,7 @@ int up_run(struct up *up, struct err *err)
 	int rc;
 
 	old_remember(up);
-	rc = daemon_ensure(&up->started_daemon, err);
+	rc = up->hold >= 0 ? 0 : daemon_ensure(&up->started_daemon, &up->hold, err);
 	if (rc == 0 && up->started_daemon)
 		timing_add(up, "start netloomd", at);
 	/* The file first: from here on `down` knows of the lab, whatever happens to us. */
@@ -241,8 +241,10 @@ int up_run(struct up *up, struct err *err)
 	at = clock_now_ns();
 	if (rc == 0)
 		rc = rpc_once("apply", json_incref(up->plan->apply), NULL, err);
-	if (rc == 0)
+	if (rc == 0) {
+		daemon_release(&up->hold); /* with our ports in it nobody ends it */
 		timing_add(up, "switches and ports", at);
+	}
 	at = clock_now_ns();
 	if (rc == 0)
 		rc = vms_boot(up);
@@ -260,6 +262,7 @@ int up_run(struct up *up, struct err *err)
 
 void up_free(struct up *up)
 {
+	daemon_release(&up->hold);
 	free(up->vms);
 	free(up->old_text);
 	json_decref(up->old_apply);

@@ -23,6 +23,7 @@ struct up {
 	struct plan *plan;
 	unsigned int timeout_s; /* per VM */
 	bool is_quiet;
+	int hold; /* of daemon_ensure(), or -1: up_run() takes it; given back when the ports are there */
 	/* results */
 	struct up_timing timings[UP_TIMINGS_MAX];
 	size_t n_timings;
