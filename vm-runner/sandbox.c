@@ -85,7 +85,7 @@ static const int allowed[] = {
 	SCMP_SYS(rseq),
 	SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
-	/* our sockets and pidfile at the end */
+	/* our sockets and pidfile at the end; which paths, a filter cannot see */
 	SCMP_SYS(unlink),
 	SCMP_SYS(unlinkat),
 };
