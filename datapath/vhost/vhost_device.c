@@ -12,12 +12,11 @@
 #include <rte_log.h>
 #include <rte_vhost.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "base/log.h"
+#include "vhost/vhost_message.h"
+#include "vhost/vhost_sigbus.h"
+#include "vhost/vhost_socket.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
 
@@ -35,31 +34,6 @@
 #define VHOST_PROTOCOL_FEATURES                                                                    \
 	(BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |                    \
 	 BIT(VHOST_USER_PROTOCOL_F_NET_MTU) | BIT(VHOST_USER_PROTOCOL_F_STATUS))
-
-/* A vhost-user message as it is on the socket (vhost-user specification, "Message Specification"). */
-struct vhost_user_msg {
-	uint32_t request;
-	uint32_t flags;
-	uint32_t size; /* of the payload */
-	union {
-		uint64_t u64;
-		uint32_t index; /* of the ring, in all messages about one */
-	} __attribute__((packed)) payload;
-} __attribute__((packed));
-
-enum {
-	MSG_RESET_OWNER = 4,
-	MSG_SET_MEM_TABLE = 5,
-	MSG_SET_VRING_NUM = 8,
-	MSG_SET_VRING_ADDR = 9,
-	MSG_SET_VRING_BASE = 10,
-	MSG_GET_VRING_BASE = 11,
-	MSG_SET_VRING_KICK = 12,
-	MSG_SET_VRING_CALL = 13,
-	MSG_GET_QUEUE_NUM = 17,
-};
-
-#define MSG_FD_INDEX_MASK 0xff /* KICK and CALL have flags above */
 
 /* All registered devices, and which of them a handle belongs to. */
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -93,48 +67,70 @@ static void suspend_all(struct vhost_device *dev, bool suspended)
 		dev->rings[i].suspended = suspended;
 }
 
-/* Before a message is handled: take our hands off what it may move. */
-static enum rte_vhost_msg_result before_message(int vid, void *data)
+/* Which messages move what; the lock is held. */
+static void let_go(struct vhost_device *dev, const struct vhost_message *msg)
 {
-	struct vhost_device *dev = device_of(vid);
-	struct vhost_user_msg *msg = data;
 	uint32_t index = msg->payload.index;
 
-	if (dev == NULL)
-		return RTE_VHOST_MSG_RESULT_ERR;
-	pthread_mutex_lock(&dev->lock);
 	dev->call_changing = -1;
 	switch (msg->request) {
-	case MSG_RESET_OWNER:
-	case MSG_SET_MEM_TABLE:
+	case VHOST_REQ_RESET_OWNER:
+	case VHOST_REQ_SET_MEM_TABLE:
 		dev->mem_valid = false;
 		suspend_all(dev, true);
 		break;
-	case MSG_SET_VRING_KICK:
-		index &= MSG_FD_INDEX_MASK;
+	case VHOST_REQ_SET_VRING_KICK:
+		index &= VHOST_MESSAGE_RING_MASK;
 		/* fall through */
-	case MSG_SET_VRING_NUM:
-	case MSG_SET_VRING_ADDR:
-	case MSG_SET_VRING_BASE:
-	case MSG_GET_VRING_BASE:
+	case VHOST_REQ_SET_VRING_NUM:
+	case VHOST_REQ_SET_VRING_ADDR:
+	case VHOST_REQ_SET_VRING_BASE:
+	case VHOST_REQ_GET_VRING_BASE:
 		if (index < dev->n_rings)
 			dev->rings[index].suspended = true;
 		break;
-	case MSG_SET_VRING_CALL:
-		if ((index & MSG_FD_INDEX_MASK) < dev->n_rings)
-			dev->call_changing = (int)(index & MSG_FD_INDEX_MASK);
+	case VHOST_REQ_SET_VRING_CALL:
+		if ((index & VHOST_MESSAGE_RING_MASK) < dev->n_rings)
+			dev->call_changing = (int)(index & VHOST_MESSAGE_RING_MASK);
 		break;
-	case MSG_GET_QUEUE_NUM:
-		/* rte_vhost would say 128: frames sent to queues we do not have would be lost. */
-		msg->payload.u64 = dev->port.spec.n_queues;
-		msg->size = sizeof(msg->payload.u64);
-		pthread_mutex_unlock(&dev->lock);
-		return RTE_VHOST_MSG_RESULT_REPLY;
 	default:
 		break;
 	}
+}
+
+/*
+ * Before a message is handled: take our hands off what it may move. A message that is answered here never reaches
+ * rte_vhost's handler, which would close the descriptors that came with it: then it is up to us.
+ */
+static enum rte_vhost_msg_result before_message(int vid, void *data)
+{
+	struct vhost_device *dev = device_of(vid);
+	struct vhost_message *msg = data;
+
+	if (dev == NULL || !vhost_socket_check(dev->socket)) {
+		vhost_message_close_fds(msg);
+		return RTE_VHOST_MSG_RESULT_ERR;
+	}
+	if (!vhost_message_is_expected(msg) || atomic_load(&dev->faulted)) {
+		vhost_message_close_fds(msg);
+		if (!dev->refused)
+			log_warning("port %s: message %u of the front-end refused",
+				    dev->port.spec.name, msg->request);
+		dev->refused = true;
+		return RTE_VHOST_MSG_RESULT_ERR;
+	}
+	if (msg->request == VHOST_REQ_GET_QUEUE_NUM) {
+		/* rte_vhost would say 128: frames sent to queues we do not have would be lost. */
+		vhost_message_close_fds(msg);
+		msg->payload.u64 = dev->port.spec.n_queues;
+		msg->size = sizeof(msg->payload.u64);
+		return RTE_VHOST_MSG_RESULT_REPLY;
+	}
+	pthread_mutex_lock(&dev->lock);
+	let_go(dev, msg);
 	vhost_device_sync(dev);
 	pthread_mutex_unlock(&dev->lock);
+	vhost_sigbus_handling(dev);
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
@@ -142,12 +138,12 @@ static enum rte_vhost_msg_result before_message(int vid, void *data)
 static enum rte_vhost_msg_result after_message(int vid, void *data)
 {
 	struct vhost_device *dev = device_of(vid);
-	const struct vhost_user_msg *msg = data;
+	const struct vhost_message *msg = data;
 
 	if (dev == NULL)
 		return RTE_VHOST_MSG_RESULT_ERR;
 	pthread_mutex_lock(&dev->lock);
-	if (msg->request == MSG_SET_MEM_TABLE)
+	if (msg->request == VHOST_REQ_SET_MEM_TABLE)
 		dev->mem_valid = true;
 	suspend_all(dev, false);
 	vhost_device_sync(dev);
@@ -182,7 +178,10 @@ static int on_new_connection(int vid)
 	} else if (rte_vhost_extern_callback_register(vid, &message_ops, NULL) == 0) {
 		dev->vid = vid;
 		dev->n_connects++;
-		atomic_store(&dev->detail, NULL);
+		dev->socket = vhost_socket_limit(path, dev->port.spec.server);
+		if (dev->socket < 0)
+			log_warning("port %s: no time limit for the connection at %s",
+				    dev->port.spec.name, path);
 		result = 0;
 		log_info("port %s: front-end connected", dev->port.spec.name);
 		port_peer_changed(&dev->port);
@@ -201,7 +200,11 @@ static void device_reset(struct vhost_device *dev)
 		dev->rings[i].suspended = false;
 	}
 	vhost_device_sync(dev);
+	vhost_sigbus_gone(dev);
+	atomic_store(&dev->faulted, false);
 	dev->vid = -1;
+	dev->socket = -1;
+	dev->refused = false;
 	dev->features = 0;
 	dev->call_changing = -1;
 }
@@ -224,7 +227,6 @@ static void on_destroy_connection(int vid)
 static int on_new_device(int vid)
 {
 	struct vhost_device *dev = device_of(vid);
-
 	uint64_t features;
 
 	if (dev == NULL || rte_vhost_get_negotiated_features(vid, &features) < 0)
@@ -232,7 +234,8 @@ static int on_new_device(int vid)
 	pthread_mutex_lock(&dev->lock);
 	dev->features = features;
 	dev->running = true;
-	atomic_store(&dev->detail, NULL);
+	if (!atomic_load(&dev->faulted))
+		atomic_store(&dev->detail, NULL);
 	vhost_device_sync(dev);
 	pthread_mutex_unlock(&dev->lock);
 	return 0;
@@ -277,29 +280,6 @@ static const struct rte_vhost_device_ops device_ops = {
 	.destroy_connection = on_destroy_connection,
 };
 
-/* A socket left by a daemon that was killed may be replaced; anything else at the path may not. */
-static int socket_clear_stale(const char *path, struct err *err)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat st;
-	int fd, code;
-
-	if (lstat(path, &st) < 0)
-		return 0;
-	if (!S_ISSOCK(st.st_mode))
-		return err_set(err, EEXIST, "%s exists and is not a socket", path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return err_set(err, errno, "socket: %s", strerror(errno));
-	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
-	code = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : errno;
-	close(fd);
-	if (code != ECONNREFUSED)
-		return err_set(err, EADDRINUSE, "%s is in use by another process", path);
-	unlink(path);
-	return 0;
-}
-
 static void list_remove(struct vhost_device *dev)
 {
 	pthread_mutex_lock(&list_lock);
@@ -343,11 +323,12 @@ int vhost_device_register(struct vhost_device *dev, struct err *err)
 
 	rte_log_set_level_pattern("lib.vhost.*",
 				  RTE_LOG_CRIT); /* what matters is in our log and in status */
+	vhost_sigbus_install();
 	result = list_add(dev, err);
 	if (result < 0)
 		return result;
 	if (spec->server) {
-		result = socket_clear_stale(spec->path, err);
+		result = vhost_socket_clear_stale(spec->path, err);
 		if (result < 0)
 			goto unlist;
 	}

@@ -12,6 +12,7 @@
  * rte_vhost, and only then is the message handled. Afterwards vhost_device_sync() makes active what should be:
  *
  *     active = device running && ring ready (mapped, kicked, enabled) && not suspended && memory table valid
+ *              && no fault (see vhost_sigbus.h) since it connected
  *
  * The call fd is different: front-ends exchange it whenever a guest masks an interrupt. It is replaced with dup3() under
  * the same number, while frames flow; the new one is signalled once, since a signal may have gone to the old one too late.
@@ -47,13 +48,16 @@ struct vhost_device {
 	struct port port;	   /* first: see port_ops.open */
 	struct vhost_device *next; /* list of all, see vhost_device.c */
 	pthread_mutex_t lock;
-	int vid; /* rte_vhost's handle, -1 without a connection */
+	int vid;      /* rte_vhost's handle, -1 without a connection */
+	int socket;   /* of the connection, borrowed; -1: not known */
+	bool refused; /* a message, and said so in the log: once a connection is enough */
 	bool running;
 	bool mem_valid;
 	int call_changing; /* ring whose call fd is being exchanged, -1: none */
 	struct vhost_mem *mem;
 	uint64_t features;
 	uint64_t n_connects;
+	_Atomic bool faulted; /* its memory was missing: no ring until it connects anew */
 	_Atomic uint64_t n_bad_rings;
 	_Atomic(const char *) detail; /* constant sentence, NULL when all is well */
 	_Atomic uint16_t n_tx;	      /* pairs 0..n_tx-1 can be sent to */
@@ -88,6 +92,9 @@ void vhost_device_call_changed(struct vhost_device *dev, uint16_t index);
 
 /** vhost_ring_signal() - Interrupt the guest. Context: worker, while the ring is active, or with the lock held. */
 void vhost_ring_signal(struct vhost_ring *ring);
+
+/** vhost_device_fault() - Stop all rings, for memory was missing. Context: signal handler, in any thread. */
+void vhost_device_fault(struct vhost_device *dev);
 
 /** vhost_ring_break() - Stop using a ring that turned out malformed. Context: worker, from rx or tx. */
 void vhost_ring_break(struct vhost_device *dev, struct vhost_ring *ring);

@@ -39,6 +39,7 @@ static int vhost_port_open(const struct port_spec *spec, struct port **out, stru
 	port_init(&dev->port, &vhost_port_ops, spec);
 	pthread_mutex_init(&dev->lock, NULL);
 	dev->vid = -1;
+	dev->socket = -1;
 	dev->call_changing = -1;
 	dev->n_rings = (uint16_t)n_rings;
 	for (size_t i = 0; i < n_rings; i++) {
@@ -143,24 +144,21 @@ static int vhost_port_rx_fd(struct port *port, uint16_t queue)
 {
 	struct vhost_ring *ring = vhost_device_rx_ring(device_of_port(port), queue);
 
-	/* A stopped ring's guest may kick as it likes: nobody would drain that. */
+	/* A stopped ring's guest may kick as it likes: nobody needs to be woken. */
 	return atomic_load(&ring->active) ? atomic_load(&ring->kick_fd) : -1;
 }
 
 static bool vhost_port_rx_arm(struct port *port, uint16_t queue, bool armed)
 {
 	struct vhost_ring *ring = vhost_device_rx_ring(device_of_port(port), queue);
-	uint64_t n_kicks;
-	int fd = atomic_load(&ring->kick_fd);
 
 	if (!atomic_load_explicit(&ring->active, memory_order_acquire))
 		return false;
 	/*
-	 * Drained before arming: a kick for chains that are there now is not needed, ring_arm() sees them; a kick after
-	 * arming stays in the fd and ends the sleep.
+	 * The kick fd is not drained: it is watched edge-triggered, and the front-end, which has the same open file, could
+	 * make reading it block. A kick after arming is an edge and ends the sleep, even if it comes before the sleep; so does
+	 * one from before arming, for nothing, at most once a sleep.
 	 */
-	if (armed && fd >= 0 && read(fd, &n_kicks, sizeof(n_kicks)) < 0 && errno != EAGAIN)
-		return true; /* not a state to sleep in */
 	return ring_arm(&ring->ring, armed);
 }
 

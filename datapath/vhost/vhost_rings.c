@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <rte_vhost.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +15,36 @@
 
 #include "base/log.h"
 #include "vhost/vhost_device.h"
+#include "vhost/vhost_sigbus.h"
 
-/* Writing 8 bytes into an eventfd that can take no more would block the worker; it is as good as signalled then. */
+/*
+ * Writing 8 bytes into an eventfd that can take no more would block the worker; it is as good as signalled then. O_NONBLOCK
+ * does not settle that alone: the front-end has the same open file, and can clear the flag. Asking first leaves a hostile
+ * front-end process (no guest can do this) to fill the eventfd in just the moment between the two calls.
+ */
 void vhost_ring_signal(struct vhost_ring *ring)
 {
 	const uint64_t one = 1;
-	ssize_t written = write(ring->call_fd, &one, sizeof(one));
+	struct pollfd call = {.fd = ring->call_fd, .events = POLLOUT};
+	ssize_t written;
 
+	if (poll(&call, 1, 0) != 1 || !(call.revents & POLLOUT))
+		return;
+	written = write(ring->call_fd, &one, sizeof(one));
 	(void)written;
+}
+
+void vhost_device_fault(struct vhost_device *dev)
+{
+	if (!atomic_exchange(&dev->faulted, true)) {
+		atomic_fetch_add(&dev->n_bad_rings, 1);
+		atomic_store(&dev->detail, "the front-end took away memory that it shares; stopped "
+					   "until it connects anew");
+	}
+	for (uint16_t i = 0; i < dev->n_rings; i++)
+		atomic_store(&dev->rings[i].active, false);
+	atomic_fetch_add(&dev->port.rx_generation, 1);
+	port_peer_changed(&dev->port);
 }
 
 void vhost_ring_break(struct vhost_device *dev, struct vhost_ring *ring)
@@ -89,7 +112,7 @@ void vhost_device_call_changed(struct vhost_device *dev, uint16_t index)
 	vhost_ring_signal(ring);
 }
 
-/* Memory that its file does not cover would be SIGBUS on access; refuse the table instead. */
+/* Memory that its file does not cover would be SIGBUS on access; refuse the table instead. It may still shrink later. */
 static bool region_is_backed(const struct rte_vhost_mem_region *region)
 {
 	struct stat st;
@@ -113,10 +136,12 @@ static struct vhost_mem *mem_new(struct vhost_device *dev)
 
 		if (region_is_backed(region) &&
 		    vhost_mem_add(mem, region->guest_phys_addr, region->size,
-				  (void *)(uintptr_t)region->host_user_addr) == 0)
+				  (void *)(uintptr_t)region->host_user_addr) == 0 &&
+		    vhost_sigbus_add(dev, (uintptr_t)region->mmap_addr, region->mmap_size) == 0)
 			continue;
 		atomic_store(&dev->detail,
 			     "the front-end announced memory that its file does not hold");
+		vhost_sigbus_remove(dev);
 		free(mem);
 		mem = NULL;
 	}
@@ -192,7 +217,9 @@ static void ring_start(struct vhost_device *dev, uint16_t index)
 	atomic_store(&ring->kick_fd, is_rx ? eventfd_own(vring.kickfd) : -1);
 	ring_arm(&ring->ring, false);
 	ring->opened = true;
-	atomic_store_explicit(&ring->active, true, memory_order_release);
+	atomic_store(&ring->active, true);
+	if (atomic_load(&dev->faulted))
+		atomic_store(&ring->active, false); /* in between, by another ring */
 	/* Interrupts may have been lost with the previous back-end: let the driver look. */
 	vhost_ring_signal(ring);
 }
@@ -219,7 +246,8 @@ static void ring_finish(struct vhost_device *dev, uint16_t index)
 
 static bool ring_is_wanted(const struct vhost_device *dev, const struct vhost_ring *ring)
 {
-	return dev->running && dev->mem_valid && ring->ready && !ring->suspended;
+	return dev->running && dev->mem_valid && ring->ready && !ring->suspended &&
+	       !atomic_load(&dev->faulted);
 }
 
 /* Senders are mapped onto the pairs from 0 on that can be sent to; what this peer takes may have changed. */
@@ -256,6 +284,7 @@ void vhost_device_sync(struct vhost_device *dev)
 		}
 	}
 	if (!dev->mem_valid) {
+		vhost_sigbus_remove(dev);
 		free(dev->mem);
 		dev->mem = NULL;
 	}
