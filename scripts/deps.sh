@@ -18,7 +18,7 @@ build libpcap-dev            netloomd: capture files as ports
 build libjansson-dev         JSON-RPC, in all programs
 build libevent-dev           control loops, in all programs
 build libyaml-dev            netloom: lab files
-build libssl-dev             netloom: digests of images and nodes
+build libssl-dev             netloom: digests of images and nodes; vm-runner: of kernels
 build libnl-3-dev            netloomd: interfaces of the kernel
 build libnl-route-3-dev      netloomd: interfaces of the kernel
 build libbsd-dev             what DPDK's static libraries need
