@@ -269,6 +269,43 @@ char *file_tail(const char *path, unsigned int lines)
 	return text;
 }
 
+int file_log_cut(const char *path, off_t max)
+{
+	char older[PATH_MAX];
+	char marker[160];
+	struct stat st;
+	char *newest;
+	ssize_t got;
+	int fd;
+	int rc;
+
+	if (snprintf(older, sizeof(older), "%s.1", path) >= (int)sizeof(older))
+		return -ENAMETOOLONG;
+	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= max)
+		return 0;
+	fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	newest = fd < 0 ? NULL : malloc((size_t)max / 2);
+	if (newest == NULL) {
+		rc = fd < 0 ? -errno : -ENOMEM;
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
+	got = pread(fd, newest, (size_t)max / 2, st.st_size - max / 2);
+	/* Emptied also when there is no room for the copy: room is what this is for. */
+	rc = ftruncate(fd, 0) < 0 ? -errno : 0;
+	if (rc == 0 && got >= 0)
+		rc = file_write(older, newest, (size_t)got, NULL);
+	snprintf(marker, sizeof(marker),
+		 "[netloom: the log had more than %lld bytes; the end of that is in %.60s]\n",
+		 (long long)max, strrchr(older, '/') != NULL ? strrchr(older, '/') + 1 : older);
+	if (rc == 0)
+		rc = write_all(fd, marker, strlen(marker));
+	free(newest);
+	close(fd);
+	return rc < 0 ? rc : 1;
+}
+
 json_t *file_json_read(const char *path)
 {
 	size_t len;

@@ -47,4 +47,16 @@ json_t *file_json_read(const char *path);
 /** file_json_write() - file_write() of an object. Return: 0 or -errno */
 int file_json_write(const char *path, const json_t *object, struct err *err);
 
+/**
+ * file_log_cut() - Bound a log that somebody else appends to (O_APPEND)
+ * @path: of the log; a missing one is fine
+ * @max:  bytes; a log not larger is left alone
+ *
+ * The newest half of @max goes to PATH.1 (what was there goes), the log is emptied and starts again with a line
+ * that says so. What is written while this happens may be lost.
+ *
+ * Return: whether it was cut, or -errno.
+ */
+int file_log_cut(const char *path, off_t max);
+
 #endif

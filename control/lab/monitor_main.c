@@ -24,6 +24,9 @@
 #define FAST_RESET_NS	   (2 * CLOCK_NS_PER_SECOND)
 #define FAST_RESETS_MAX	   5
 #define VMM_LOG_BYTES_KEPT 300
+#define LOG_BYTES_MAX                                                                              \
+	(8 << 20) /* of each log; what vm-runner writes it bounds to the same by itself */
+#define LOG_LOOK_MS 500
 
 struct monitor {
 	const char *folder;
@@ -176,22 +179,38 @@ static int monitor_pids_write(const struct monitor *m)
 	return rc;
 }
 
+/* What the guest prints is its own choice, and the run directory is memory. */
+static void monitor_logs_cut(const struct monitor *m)
+{
+	static const char *const names[] = {"console.log", "boot.log", "vmm.log"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[PATH_MAX];
+
+		monitor_path(m, path, names[i]);
+		file_log_cut(path, LOG_BYTES_MAX);
+	}
+}
+
 /* Waits for the VMM's end; a SIGTERM to us is passed on, and made a SIGKILL when it is ignored. */
 static int monitor_wait(struct monitor *m)
 {
-	const struct timespec patience = {.tv_sec = KILL_AFTER_S};
+	const struct timespec tick = {.tv_nsec = LOG_LOOK_MS * 1000000L};
+	uint64_t asked_ns = 0;
 	int status;
 
 	for (;;) {
-		int got = m->was_asked ? sigtimedwait(&m->signals, NULL, &patience)
-				       : sigwaitinfo(&m->signals, NULL);
+		int got = sigtimedwait(&m->signals, NULL, &tick);
 
+		monitor_logs_cut(m);
 		if (waitpid(m->vmm, &status, WNOHANG) == m->vmm)
 			return status;
 		if (got == SIGTERM || got == SIGINT || got == SIGHUP) {
 			m->was_asked = true;
+			asked_ns = clock_now_ns();
 			kill(m->vmm, SIGTERM);
-		} else if (got < 0 && errno == EAGAIN) {
+		} else if (m->was_asked &&
+			   clock_now_ns() - asked_ns > KILL_AFTER_S * CLOCK_NS_PER_SECOND) {
 			kill(m->vmm, SIGKILL);
 		}
 	}

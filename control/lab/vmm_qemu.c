@@ -101,12 +101,13 @@ json_t *vmm_argv_qemu(const json_t *spec, const char *folder)
 	/* A busy host makes an emulated guest's check of its timer fail: no_timer_check. */
 	put2(argv, "-append", "console=ttyS0 quiet mitigations=off cryptomgr.notests panic=-1%s %s",
 	     kvm ? "" : " no_timer_check", json_string_value(json_object_get(spec, "append")));
-	put2(argv, "-chardev", "file,id=boot,path=%s/boot.log", folder);
+	put2(argv, "-chardev", "file,id=boot,path=%s/boot.log,append=on", folder);
 	put2(argv, "-serial", "chardev:boot");
 	put2(argv, "-device", "virtio-serial-pci,id=vs,addr=4,max_ports=4");
 	put2(argv, "-chardev",
-	     "socket,id=con,path=%s/console.sock,server=on,wait=off,logfile=%s/console.log", folder,
-	     folder);
+	     "socket,id=con,path=%s/console.sock,server=on,wait=off,logfile=%s/"
+	     "console.log,logappend=on",
+	     folder, folder);
 	put2(argv, "-device", "virtconsole,bus=vs.0,chardev=con");
 	put2(argv, "-chardev", "socket,id=agent,path=%s/agent.sock,server=on,wait=off", folder);
 	put2(argv, "-device", "virtserialport,bus=vs.0,chardev=agent,name=org.qemu.guest_agent.0");

@@ -48,13 +48,11 @@ fail()
 # Process ids of the netloomd of this run directory.
 daemons()
 {
-	local environment
+	local file
 
-	for environment in /proc/[0-9]*/environ; do
-		if tr '\0' '\n' <"$environment" 2>/dev/null | grep -qxF "NETLOOM_RUNDIR=$NETLOOM_RUNDIR"; then
-			environment=${environment%/environ}
-			[ "$(cat "$environment/comm" 2>/dev/null)" != netloomd ] || echo "${environment#/proc/}"
-		fi
+	for file in $(grep -lszxF "NETLOOM_RUNDIR=$NETLOOM_RUNDIR" /proc/[0-9]*/environ 2>/dev/null || true); do
+		file=${file%/environ}
+		[ "$(cat "$file/comm" 2>/dev/null)" != netloomd ] || echo "${file#/proc/}"
 	done
 }
 

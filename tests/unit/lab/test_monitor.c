@@ -127,6 +127,41 @@ static void tail_gives_the_last_lines_without_escapes(void **state)
 	free(text);
 }
 
+/* A guest that prints for ever must not fill the run directory. */
+static void log_is_cut_and_its_end_is_kept(void **state)
+{
+	char path[128];
+	char older[144];
+	char *text;
+	size_t len;
+	FILE *out;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/long.log", folder);
+	snprintf(older, sizeof(older), "%s.1", path);
+	assert_int_equal(file_log_cut(path, 1000), 0); /* none there */
+	out = fopen(path, "ae");		       /* as a VMM has it open */
+	assert_non_null(out);
+	for (int i = 0; i < 100; i++)
+		fprintf(out, "line %04d\n", i);
+	fflush(out);
+	assert_int_equal(file_log_cut(path, 1000), 0); /* 1000 bytes are not too many */
+	fprintf(out, "line 0100\n");
+	fflush(out);
+	assert_int_equal(file_log_cut(path, 1000), 1);
+	text = file_read(older, 4096, &len, NULL);
+	assert_int_equal(len, 500);
+	assert_int_equal(strncmp(text, "line 0051\n", 10), 0);
+	assert_string_equal(text + 490, "line 0100\n");
+	free(text);
+	fprintf(out, "goes on\n");
+	fclose(out);
+	text = file_read(path, 4096, &len, NULL);
+	assert_string_equal(text, "[netloom: the log had more than 1000 bytes; the end of that is "
+				  "in long.log.1]\ngoes on\n");
+	free(text);
+}
+
 static void file_that_cannot_be_written_says_so(void **state)
 {
 	struct err err = {.text = ""};
@@ -193,6 +228,7 @@ int main(void)
 		cmocka_unit_test(process_that_ignores_sigterm_is_killed),
 		cmocka_unit_test(init_is_never_signalled),
 		cmocka_unit_test(tail_gives_the_last_lines_without_escapes),
+		cmocka_unit_test(log_is_cut_and_its_end_is_kept),
 		cmocka_unit_test(file_that_cannot_be_written_says_so),
 		cmocka_unit_test(tree_removal_does_not_follow_links),
 		cmocka_unit_test(folder_without_a_monitor_is_not_running),
