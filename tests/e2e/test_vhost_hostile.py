@@ -5,8 +5,8 @@
 #   script "left"  ====vhost==== left ---wire--- right ===vhost==== script "right"
 #                                     netloomd
 #
-# A front-end process that does its worst: memory that is missing, eventfds that block, half messages, messages that were not
-# offered, descriptors nobody asked for. After each the daemon must live, and frames must pass from left to right: all
+# A front-end process that does its worst: memory that is missing, eventfds that block, half messages, requests that were
+# not offered, descriptors nobody asked for. After each the daemon must live, and frames must pass from left to right: all
 # ports share one datapath thread, and one thread of rte_vhost's.
 
 import os
@@ -15,7 +15,7 @@ import struct
 import time
 
 from vhost_lab import Failed, expect, run, wait_until
-from vhost_script import (GET_FEATURES, GET_INFLIGHT_FD, GET_QUEUE_NUM, MEMORY, POSTCOPY_ADVISE, POSTCOPY_END,
+from vhost_script import (GET_FEATURES, GET_INFLIGHT_FD, GET_QUEUE_NUM, HUGE, MEMORY, POSTCOPY_ADVISE, POSTCOPY_END,
                           POSTCOPY_LISTEN, TX, FrontEnd, make_blocking)
 
 FRAME = bytes.fromhex("02000000000202000000000188b5") + bytes(50)
@@ -114,6 +114,25 @@ def truncated_memory(bench):
         bench.close(sink)
         bench.wait_gone("sink")
         bench.evil_works()
+
+
+def truncated_huge_page(bench):
+    """The same with a huge page, which cannot be replaced in part."""
+    try:
+        evil = bench.front_end("evil", huge=True)
+    except OSError as error:
+        print(f"not run: no huge page of 2 MiB is free ({error.strerror})", flush=True)
+        return
+    evil.start(HUGE)
+    bench.wait_running("evil")
+    os.ftruncate(evil.file, 0)
+    evil.kick_ring(TX)
+    port = wait_until("the port says what happened",
+                      lambda: (lambda p: p if p["detail"] else None)(bench.lab.netloomd.port("evil")))
+    expect("memory" in port["detail"], f"status of the evil port: {port}")
+    bench.alive()
+    bench.close(evil)
+    bench.evil_works()
 
 
 def truncated_sink(bench):
@@ -277,7 +296,7 @@ def rests(bench):
 
 
 CASES = (rests, descriptors, not_offered, half_message, unread_answers, blocking_kick, blocking_call, short_memory,
-         truncated_memory, truncated_sink, truncated_between_tables, rests)
+         truncated_memory, truncated_huge_page, truncated_sink, truncated_between_tables, rests)
 
 
 def make_ports(lab, names=("evil", "sink", "left", "right")):

@@ -25,6 +25,7 @@ F_VERSION_1, F_PROTOCOL, P_MQ, P_REPLY_ACK = 32, 30, 0, 3
 
 SIZE = 16
 MEMORY = 0x40000
+HUGE = 2 << 20  # in one huge page
 BUFFER = 2048
 VNET = 12
 RX, TX = 0, 1
@@ -45,13 +46,14 @@ def make_blocking(fd):
 
 
 class FrontEnd:
-    def __init__(self, path, limit=10):
+    def __init__(self, path, limit=10, huge=False):
+        size = HUGE if huge else MEMORY
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(limit)
         self.sock.connect(path)
-        self.file = os.memfd_create("guest", os.MFD_CLOEXEC)
-        os.ftruncate(self.file, MEMORY)
-        self.memory = mmap.mmap(self.file, MEMORY)
+        self.file = os.memfd_create("guest", os.MFD_CLOEXEC | (os.MFD_HUGETLB | os.MFD_HUGE_2MB if huge else 0))
+        os.ftruncate(self.file, size)
+        self.memory = mmap.mmap(self.file, size)
         self.kick = [eventfd(), eventfd()]
         self.call = [eventfd(), eventfd()]
         self.next = [0, 0]  # avail->idx
