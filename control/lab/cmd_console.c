@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -37,13 +38,14 @@ static void tty_make_raw(void)
 	tty_is_raw = 1;
 }
 
-static int bytes_put(int fd, const char *bytes, size_t len)
+/* To the user's terminal, or whatever reads us. */
+static int bytes_show(const char *bytes, size_t len)
 {
 	while (len > 0) {
-		ssize_t put = write(fd, bytes, len);
+		ssize_t put = write(STDOUT_FILENO, bytes, len);
 
 		if (put < 0 && errno == EAGAIN) {
-			struct pollfd poller = {.fd = fd, .events = POLLOUT};
+			struct pollfd poller = {.fd = STDOUT_FILENO, .events = POLLOUT};
 
 			poll(&poller, 1, 200);
 		} else if (put < 0 && errno != EINTR) {
@@ -58,39 +60,84 @@ static int bytes_put(int fd, const char *bytes, size_t len)
 	return 0;
 }
 
-/* Return: why it ended: 0 the user left, -ECONNRESET the VM has gone, -EINTR a signal, -EPIPE end of input. */
-static int relay(int guest)
+/* What was typed and the guest has not taken yet. */
+struct typed {
+	char bytes[4096];
+	size_t len;
+};
+
+/* Return: 0, -ECONNRESET when the guest has gone. */
+static int typed_send(struct typed *typed, int guest)
 {
-	struct pollfd pollers[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
-				    {.fd = guest, .events = POLLIN}};
+	ssize_t put = send(guest, typed->bytes, typed->len, MSG_NOSIGNAL);
+
+	if (put < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -ECONNRESET;
+	typed->len -= (size_t)put;
+	memmove(typed->bytes, typed->bytes + put, typed->len);
+	return 0;
+}
+
+/*
+ * Reads also while the guest takes nothing: the leave key must work then. What finds no room is dropped, as a
+ * serial line would. Return: 0, 1 the user leaves, -EPIPE end of input.
+ */
+static int typed_read(struct typed *typed)
+{
+	char buffer[1024];
+	ssize_t got = read(STDIN_FILENO, buffer, sizeof(buffer));
+	const char *leave;
+	size_t len;
+
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
+	if (got == 0)
+		return -EPIPE;
+	leave = memchr(buffer, KEY_LEAVE, (size_t)got);
+	len = leave != NULL ? (size_t)(leave - buffer) : (size_t)got;
+	if (len > sizeof(typed->bytes) - typed->len)
+		len = sizeof(typed->bytes) - typed->len;
+	memcpy(typed->bytes + typed->len, buffer, len);
+	typed->len += len;
+	return leave != NULL;
+}
+
+/* Return: why it ended: 0 the user left, -ECONNRESET the VM has gone, -EINTR a signal, -EPIPE end of input. */
+static int relay(int guest, bool is_terminal)
+{
+	struct typed typed = {.len = 0};
 	char buffer[4096];
 
 	while (!jsonline_interrupted) {
-		ssize_t got;
+		/* A script that feeds us waits for the guest; a user's keys are always looked at. */
+		bool reads = is_terminal || typed.len == 0;
+		struct pollfd pollers[2] = {
+			{.fd = reads ? STDIN_FILENO : -1, .events = POLLIN},
+			{.fd = guest, .events = (short)(POLLIN | (typed.len > 0 ? POLLOUT : 0))}};
+		int rc = 0;
 
 		if (poll(pollers, 2, 1000) < 0 && errno != EINTR)
 			return -errno;
+		if (jsonline_interrupted)
+			break;
+		if (pollers[0].revents & (POLLIN | POLLHUP | POLLERR)) {
+			rc = typed_read(&typed);
+			if (rc != 0) {
+				/* What was typed before it still goes out, when the guest takes it. */
+				if (typed.len > 0 && typed_send(&typed, guest) < 0)
+					return -ECONNRESET;
+				return rc < 0 ? rc : 0;
+			}
+		}
+		if (typed.len > 0 && typed_send(&typed, guest) < 0)
+			return -ECONNRESET;
 		if (pollers[1].revents & (POLLIN | POLLHUP | POLLERR)) {
-			got = recv(guest, buffer, sizeof(buffer), 0);
+			ssize_t got = recv(guest, buffer, sizeof(buffer), 0);
+
 			if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
 				return -ECONNRESET;
-			if (got > 0 && bytes_put(STDOUT_FILENO, buffer, (size_t)got) < 0)
+			if (got > 0 && bytes_show(buffer, (size_t)got) < 0)
 				return -EPIPE;
-		}
-		if (pollers[0].revents & (POLLIN | POLLHUP)) {
-			const char *leave;
-
-			got = read(STDIN_FILENO, buffer, sizeof(buffer));
-			if (got == 0)
-				return -EPIPE;
-			if (got < 0)
-				continue;
-			leave = memchr(buffer, KEY_LEAVE, (size_t)got);
-			if (bytes_put(guest, buffer,
-				      leave != NULL ? (size_t)(leave - buffer) : (size_t)got) < 0)
-				return -ECONNRESET;
-			if (leave != NULL)
-				return 0;
 		}
 	}
 	return -EINTR;
@@ -125,8 +172,10 @@ int cmd_console(const struct command *command, int argc, char **argv)
 		return cli_fail(rc, &err);
 	cli_catch_interrupts();
 	fprintf(stderr, "console of %s/%s; Ctrl-] leaves it, Enter shows the prompt\n", lab, node);
+	/* Whoever reads us may go: that must end in tty_restore(), not in a signal. */
+	signal(SIGPIPE, SIG_IGN);
 	tty_make_raw();
-	rc = relay(line.fd);
+	rc = relay(line.fd, isatty(STDIN_FILENO));
 	tty_restore();
 	jsonline_close(&line);
 	if (rc == -ECONNRESET) {
