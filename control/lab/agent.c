@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "lab/base64.h"
 #include "lab/rundir.h"
+#include "lab/term.h"
 
 #define AGENT_LINE_MAX	  (64u << 20) /* 2 x 16 MiB in base 64 */
 #define AGENT_CALL_MS	  30000
@@ -139,6 +140,8 @@ static int agent_call(struct agent *agent, const char *command, json_t *argument
 		const char *text = json_string_value(json_object_get(error, "desc"));
 
 		rc = err_set(err, EREMOTEIO, "the guest says: %s", text != NULL ? text : "no");
+		if (err != NULL)
+			term_clean_line(err->text);
 	} else {
 		*result = json_incref(json_object_get(answer, "return"));
 		if (*result == NULL)

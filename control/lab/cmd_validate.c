@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lab/cli.h"
 #include "lab/proc.h"
+#include "lab/stored.h"
 #include "topo/diag.h"
 
 static json_t *diags_json(const struct diag_list *diags)
@@ -48,6 +51,27 @@ static void memory_check(const struct topo *topo, struct diag_list *diags)
 			   (unsigned long long)needed, (unsigned long long)total);
 }
 
+/* vm-runner's options end at a comma; what follows must not be more of them. `up` says the same. */
+static void commas_check(const struct topo *topo, const char *path, struct diag_list *diags)
+{
+	char base[PATH_MAX];
+
+	stored_base(path, base, sizeof(base));
+	for (size_t i = 0; i < topo->n_nodes; i++) {
+		const struct topo_node *node = &topo->nodes[i];
+		const struct topo_disk *disk = node->disk;
+
+		if (disk == NULL || node->vmm != TOPO_VMM_RUNNER || disk->mode == TOPO_DISK_OVERLAY)
+			continue;
+		if (strchr(disk->file, ',') != NULL ||
+		    (disk->file[0] != '/' && strchr(base, ',') != NULL))
+			diag_error(diags, node->line,
+				   "node \"%s\": vm-runner takes no disk with a comma in its path, "
+				   "%s; rename it, or write `vmm: qemu`",
+				   node->name, disk->file);
+	}
+}
+
 static int validate_one(const char *path, bool json, json_t *all)
 {
 	struct diag_list *diags = calloc(1, sizeof(*diags));
@@ -57,8 +81,10 @@ static int validate_one(const char *path, bool json, json_t *all)
 	if (diags == NULL)
 		return CLI_FAILED;
 	diag_init(diags, path);
-	if (topo_load(&topo, path, diags) == 0)
+	if (topo_load(&topo, path, diags) == 0) {
 		memory_check(&topo, diags);
+		commas_check(&topo, path, diags);
+	}
 	status = diags->n_errors > 0 ? CLI_INVALID : CLI_OK;
 	diag_sort(diags);
 	if (json) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "lab/file.h"
+#include "lab/term.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -212,28 +213,6 @@ void file_remove_sockets(const char *folder)
 	closedir(dir);
 }
 
-/* Drops escape sequences (ESC [ ... letter) and control bytes other than newline and tab. */
-static void log_clean(char *text)
-{
-	char *out = text;
-
-	for (const char *in = text; *in != '\0'; in++) {
-		unsigned char c = (unsigned char)*in;
-
-		if (c == 0x1b && in[1] == '[') {
-			in += 2;
-			while (*in != '\0' && !(*in >= '@' && *in <= '~'))
-				in++;
-			if (*in == '\0')
-				break;
-			continue;
-		}
-		if (c == '\n' || c == '\t' || (c >= 0x20 && c != 0x7f))
-			*out++ = *in;
-	}
-	*out = '\0';
-}
-
 char *file_tail(const char *path, unsigned int lines)
 {
 	size_t room = lines < TAIL_BYTES_MAX / TAIL_LINE_BYTES ? (size_t)lines * TAIL_LINE_BYTES
@@ -256,7 +235,7 @@ char *file_tail(const char *path, unsigned int lines)
 		if (text[i] == '\0')
 			text[i] = ' ';
 	}
-	log_clean(text);
+	term_clean(text);
 	start = text + strlen(text);
 	while (start > text && start[-1] == '\n')
 		*--start = '\0';

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "lab/term.h"
 
 volatile int jsonline_interrupted;
 
@@ -126,10 +127,10 @@ static int line_parse(struct jsonline *line, size_t end, json_t **out, struct er
 	memmove(line->buffer, line->buffer + end + 1, line->len - end - 1);
 	line->len -= end + 1;
 	line->scanned = 0;
-	if (*out == NULL)
-		return err_set(err, EPROTO, "%s sent a line that is no JSON: %s", line->peer,
-			       problem.text);
-	return 0;
+	if (*out != NULL)
+		return 0;
+	term_clean_line(problem.text); /* it quotes the line */
+	return err_set(err, EPROTO, "%s sent a line that is no JSON: %s", line->peer, problem.text);
 }
 
 static int line_room(struct jsonline *line, struct err *err)

@@ -90,6 +90,13 @@ int rundir_sockets_check(const struct topo *topo, struct err *err)
 {
 	int rc = socket_path_check(rundir_file("netloomd.sock").text, err);
 
+	/* Paths in it are values of vm-runner's options, which end at a comma. */
+	if (rc == 0 && strchr(rundir_path(), ',') != NULL)
+		rc = err_set(err, EINVAL,
+			     "the run directory %s has a comma in its path; set NETLOOM_RUNDIR to "
+			     "another",
+			     rundir_path());
+
 	for (size_t i = 0; i < topo->n_nodes && rc == 0; i++) {
 		const struct topo_node *node = &topo->nodes[i];
 

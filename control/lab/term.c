@@ -132,6 +132,41 @@ void table_print(struct table *table, FILE *out)
 	memset(table, 0, sizeof(*table));
 }
 
+void term_clean(char *text)
+{
+	char *out = text;
+
+	for (const char *in = text; *in != '\0'; in++) {
+		unsigned char c = (unsigned char)*in;
+
+		if (c == 0x1b && in[1] == '[') {
+			in += 2;
+			while (*in != '\0' && !(*in >= '@' && *in <= '~'))
+				in++;
+			if (*in == '\0')
+				break;
+			continue;
+		}
+		/* U+0080 to U+009F, which some terminals take for escape sequences. */
+		if (c == 0xc2 && (unsigned char)in[1] >= 0x80 && (unsigned char)in[1] < 0xa0) {
+			in++;
+			continue;
+		}
+		if (c == '\n' || c == '\t' || (c >= 0x20 && c != 0x7f))
+			*out++ = *in;
+	}
+	*out = '\0';
+}
+
+void term_clean_line(char *text)
+{
+	term_clean(text);
+	for (; *text != '\0'; text++) {
+		if (*text == '\n' || *text == '\t')
+			*text = ' ';
+	}
+}
+
 const char *term_duration(int64_t seconds, char *text, size_t size)
 {
 	if (seconds < 0)

@@ -43,4 +43,14 @@ const char *term_duration(int64_t seconds, char *text, size_t size);
 /** term_bytes() - "12.3 MB" */
 const char *term_bytes(uint64_t bytes, char *text, size_t size);
 
+/**
+ * term_clean() - What a guest wrote, fit for a terminal
+ * @text: changed in place: escape sequences (ESC [ ... letter) and control characters other than newline and
+ *        tab are dropped
+ */
+void term_clean(char *text);
+
+/** term_clean_line() - The same for a part of a sentence: newlines and tabs become spaces */
+void term_clean_line(char *text);
+
 #endif

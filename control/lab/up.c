@@ -20,6 +20,7 @@
 #include "lab/rpc.h"
 #include "lab/rundir.h"
 #include "lab/stored.h"
+#include "lab/term.h"
 #include "topo/tree.h"
 
 #define STOP_GRACE_MS	 10000
@@ -117,8 +118,10 @@ static void exec_one(struct up *up, const struct topo_node *node, const char *sc
 		return;
 	}
 	if (result.status != 0) {
+		if (isatty(STDERR_FILENO))
+			term_clean(result.errors);
 		fprintf(stderr, "%s: %s: exit status %d%s%s", node->name, what, result.status,
-			result.errors_len > 0 ? ": " : "\n", result.errors);
+			result.errors[0] != '\0' ? ": " : "\n", result.errors);
 		up->n_failed++;
 	}
 	agent_result_free(&result);

@@ -181,6 +181,15 @@ static int disk_spec(const struct topo_node *node, const char *base, json_t *spe
 	is_qcow2 = disk->format == TOPO_DISK_QCOW2 ||
 		   (disk->format == TOPO_DISK_AUTO && file_is_qcow2(path));
 	*needs_qemu = is_qcow2;
+	/* The rest of the name would be options, readonly=off for one. An overlay is a file of ours. */
+	if (strchr(path, ',') != NULL && disk->mode != TOPO_DISK_OVERLAY) {
+		*needs_qemu = true;
+		if (node->vmm == TOPO_VMM_RUNNER)
+			return err_set(err, EINVAL,
+				       "node \"%s\": vm-runner takes no disk with a comma in its "
+				       "path, %s; rename it, or write `vmm: qemu`",
+				       node->name, path);
+	}
 	if (is_qcow2 && node->vmm == TOPO_VMM_RUNNER)
 		return err_set(
 			err, EINVAL,

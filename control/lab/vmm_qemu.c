@@ -8,6 +8,7 @@
  * 7.2 creates each netdev only when its back-end has connected: netloomd's ports are there first.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lab/vmm.h"
@@ -34,6 +35,22 @@ static void put(json_t *argv, const char *text)
 static int vectors_for(int queues, bool kvm)
 {
 	return kvm ? VECTORS_PER_QUEUE * queues + 2 : 0;
+}
+
+/* A comma ends a value in QEMU's options, two are one; free() the result. */
+static char *comma_double(const char *text)
+{
+	char *out = malloc(2 * strlen(text) + 1);
+	char *at = out;
+
+	if (out == NULL)
+		abort();
+	do {
+		if (*text == ',')
+			*at++ = ',';
+		*at++ = *text;
+	} while (*text++ != '\0');
+	return out;
 }
 
 static void nics_put(json_t *argv, const json_t *nics, const char *folder, bool kvm)
@@ -63,15 +80,17 @@ static void nics_put(json_t *argv, const json_t *nics, const char *folder, bool 
 static void disk_put(json_t *argv, const json_t *disk)
 {
 	const char *mode = json_string_value(json_object_get(disk, "mode"));
+	char *file;
 
 	if (disk == NULL)
 		return;
-	put2(argv, "-drive", "file=%s,format=%s,if=none,id=disk0%s",
-	     json_string_value(json_object_get(disk, "file")),
+	file = comma_double(json_string_value(json_object_get(disk, "file")));
+	put2(argv, "-drive", "file=%s,format=%s,if=none,id=disk0%s", file,
 	     json_string_value(json_object_get(disk, "format")),
 	     strcmp(mode, "overlay") == 0    ? ",snapshot=on"
 	     : strcmp(mode, "readonly") == 0 ? ",readonly=on"
 					     : "");
+	free(file);
 	put2(argv, "-device", "virtio-blk-pci,drive=disk0,addr=6");
 }
 
@@ -79,6 +98,7 @@ json_t *vmm_argv_qemu(const json_t *spec, const char *folder)
 {
 	bool kvm = !vmm_is_emulated(spec);
 	json_t *argv = json_array();
+	char *in = comma_double(folder);
 	int memory = (int)json_integer_value(json_object_get(spec, "memory"));
 
 	put(argv, "qemu-system-x86_64");
@@ -101,22 +121,23 @@ json_t *vmm_argv_qemu(const json_t *spec, const char *folder)
 	/* A busy host makes an emulated guest's check of its timer fail: no_timer_check. */
 	put2(argv, "-append", "console=ttyS0 quiet mitigations=off cryptomgr.notests panic=-1%s %s",
 	     kvm ? "" : " no_timer_check", json_string_value(json_object_get(spec, "append")));
-	put2(argv, "-chardev", "file,id=boot,path=%s/boot.log,append=on", folder);
+	put2(argv, "-chardev", "file,id=boot,path=%s/boot.log,append=on", in);
 	put2(argv, "-serial", "chardev:boot");
 	put2(argv, "-device", "virtio-serial-pci,id=vs,addr=4,max_ports=4");
 	put2(argv, "-chardev",
 	     "socket,id=con,path=%s/console.sock,server=on,wait=off,logfile=%s/"
 	     "console.log,logappend=on",
-	     folder, folder);
+	     in, in);
 	put2(argv, "-device", "virtconsole,bus=vs.0,chardev=con");
-	put2(argv, "-chardev", "socket,id=agent,path=%s/agent.sock,server=on,wait=off", folder);
+	put2(argv, "-chardev", "socket,id=agent,path=%s/agent.sock,server=on,wait=off", in);
 	put2(argv, "-device", "virtserialport,bus=vs.0,chardev=agent,name=org.qemu.guest_agent.0");
 	put2(argv, "-device", "virtio-rng-pci,addr=5");
-	put2(argv, "-chardev", "socket,id=qmp,path=%s/control.sock,server=on,wait=off", folder);
+	put2(argv, "-chardev", "socket,id=qmp,path=%s/control.sock,server=on,wait=off", in);
 	put2(argv, "-mon", "chardev=qmp,mode=control");
 	disk_put(argv, json_object_get(spec, "disk"));
-	nics_put(argv, json_object_get(spec, "nics"), folder, kvm);
+	nics_put(argv, json_object_get(spec, "nics"), in, kvm);
 	put2(argv, "-sandbox",
 	     "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+	free(in);
 	return argv;
 }

@@ -124,6 +124,12 @@ for nonsense in random brackets braces aliases; do
 	[ "$(wc -l <"$dir/err")" -le 102 ] || fail "$nonsense: $(wc -l <"$dir/err") lines of errors"
 done
 
+# What follows a comma in a name would be more options of vm-runner.
+bad 4 'vm-runner takes no disk with a comma in its path, d.raw,readonly=off' <<<"name: lab
+topology:
+  nodes:
+    h1: { kind: vm, vmm: vm-runner, disk: { file: 'd.raw,readonly=off', mode: readonly } }"
+
 # Not a file at all.
 "$netloom" validate "$dir/absent.yaml" 2>"$dir/err" && fail "an absent file is valid"
 grep -q 'No such file' "$dir/err" || fail "an absent file: $(cat "$dir/err")"

@@ -84,7 +84,7 @@ static void fake_serve(FILE *in, FILE *out, enum fake kind)
 			line_write(
 				out,
 				"{\"error\": {\"class\": \"GenericError\", \"desc\": \"Failed to "
-				"execute child process\"}}");
+				"\\u001b[2Jexecute child\\u000aprocess\"}}");
 		} else {
 			line_write(out, "{\"return\": {\"pid\": 4711}}");
 		}

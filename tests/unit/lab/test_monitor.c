@@ -21,6 +21,7 @@
 #include "lab/file.h"
 #include "lab/monitor.h"
 #include "lab/proc.h"
+#include "lab/term.h"
 
 static char folder[64];
 
@@ -127,6 +128,18 @@ static void tail_gives_the_last_lines_without_escapes(void **state)
 	free(text);
 }
 
+static void what_a_guest_says_does_not_speak_to_the_terminal(void **state)
+{
+	char text[] = "a\033[2Jb\033]0;c\007\r\n\xc2\x9b\x33\x31mok\t\xc3\xa4\x7f\033[";
+	char line[] = "one\ntwo\033[31m";
+
+	(void)state;
+	term_clean(text);
+	assert_string_equal(text, "ab]0;c\n31mok\t\xc3\xa4");
+	term_clean_line(line);
+	assert_string_equal(line, "one two");
+}
+
 /* A guest that prints for ever must not fill the run directory. */
 static void log_is_cut_and_its_end_is_kept(void **state)
 {
@@ -228,6 +241,7 @@ int main(void)
 		cmocka_unit_test(process_that_ignores_sigterm_is_killed),
 		cmocka_unit_test(init_is_never_signalled),
 		cmocka_unit_test(tail_gives_the_last_lines_without_escapes),
+		cmocka_unit_test(what_a_guest_says_does_not_speak_to_the_terminal),
 		cmocka_unit_test(log_is_cut_and_its_end_is_kept),
 		cmocka_unit_test(file_that_cannot_be_written_says_so),
 		cmocka_unit_test(tree_removal_does_not_follow_links),

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,11 +12,13 @@
 
 #include "lab/cli.h"
 #include "lab/desired.h"
+#include "lab/file.h"
 #include "lab/matrix.h"
 #include "lab/node.h"
 #include "lab/nodeconf.h"
 #include "lab/plan.h"
 #include "lab/rundir.h"
+#include "lab/vmm.h"
 
 static const char lab[] =
 	"name: lab\n"
@@ -261,6 +264,58 @@ static void both_vmms_get_every_card(void **state)
 	json_decref(spec);
 }
 
+/* The rest of a file's name must not become options: `x.raw,readonly=off` is a file. */
+static void comma_in_a_disk_is_no_option(void **state)
+{
+	char folder[] = "/tmp/netloom-unit-XXXXXX";
+	char kernel[64];
+	char file[64];
+	char doubled[64];
+	char head[600] = "\177ELF";
+	struct topo_disk disk = {.file = file, .format = TOPO_DISK_RAW, .mode = TOPO_DISK_READONLY};
+	struct topo_node node = {.name = "h1",
+				 .kind = TOPO_VM,
+				 .kernel = kernel,
+				 .initrd = kernel,
+				 .disk = &disk,
+				 .vmm = TOPO_VMM_RUNNER};
+	struct vmm_image image = {.kernel = ""};
+	struct vmm_kvm kvm = {.works = true};
+	struct err err = {.text = ""};
+	json_t *spec;
+	json_t *argv;
+	char *all;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(kernel, sizeof(kernel), "%s/kernel", folder);
+	snprintf(file, sizeof(file), "%s/x.raw,readonly=off", folder);
+	snprintf(doubled, sizeof(doubled), "file=%s/x.raw,,readonly=off,format=raw", folder);
+	assert_int_equal(file_write(kernel, head, sizeof(head), NULL), 0);
+	assert_int_equal(file_write(file, head, sizeof(head), NULL), 0);
+	assert_null(vmm_spec(&topo, &node, "/", &image, &kvm, &err));
+	assert_non_null(strstr(err.text, "no disk with a comma in its path"));
+	node.vmm = TOPO_VMM_AUTO;
+	spec = vmm_spec(&topo, &node, "/", &image, &kvm, &err);
+	assert_non_null(spec);
+	assert_string_equal(vmm_spec_name(spec), "qemu");
+	argv = vmm_argv(spec, "/run/a,b");
+	all = json_dumps(argv, JSON_COMPACT);
+	assert_non_null(strstr(all, doubled));
+	assert_non_null(strstr(all, "path=/run/a,,b/console.sock,server=on"));
+	assert_non_null(strstr(all, "logfile=/run/a,,b/console.log,logappend=on"));
+	free(all);
+	json_decref(argv);
+	json_decref(spec);
+	/* An overlay is a file of ours. */
+	disk.mode = TOPO_DISK_OVERLAY;
+	node.vmm = TOPO_VMM_RUNNER;
+	spec = vmm_spec(&topo, &node, "/", &image, &kvm, &err);
+	assert_non_null(spec);
+	json_decref(spec);
+	assert_int_equal(file_remove_tree(folder, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +327,7 @@ int main(void)
 		cmocka_unit_test(long_socket_paths_are_refused_with_a_sentence),
 		cmocka_unit_test(node_arguments_are_taken_apart),
 		cmocka_unit_test(both_vmms_get_every_card),
+		cmocka_unit_test(comma_in_a_disk_is_no_option),
 	};
 
 	return cmocka_run_group_tests(tests, lab_read, lab_free);
