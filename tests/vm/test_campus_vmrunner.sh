@@ -132,10 +132,10 @@ ping_start h5 10.0.30.2
 until_true 60 "no ping of h1 is answered" answered_beyond h1 5
 until_true 60 "no ping of h5 is answered" answered_beyond h5 5
 daemon=$(cat "$NETLOOM_RUNDIR/netloomd.pid")
-mapfile -d '' -t arguments <"/proc/$daemon/cmdline"
 kill -KILL "$daemon"
 until_true 10 "netloomd does not die" test ! -e "/proc/$daemon/exe"
-setsid "${arguments[@]}" </dev/null >>"$NETLOOM_RUNDIR/netloomd.log" 2>&1 &
+"$netloom" up "$top/examples/campus.yaml"
+[ "$(cat "$NETLOOM_RUNDIR/netloomd.pid")" != "$daemon" ] || fail "no new netloomd"
 before=$(ping_last h1)
 until_true 30 "no ping of h1 is answered after the restart" answered_beyond h1 $((before + 10))
 until_true 30 "no ping of h5 is answered after the restart" answered_beyond h5 $((before + 10))
