@@ -53,8 +53,8 @@ all: $(PROGRAMS)
 $(B)/obj/datapath/base/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath
 $(B)/obj/datapath/%.o:      CFLAGS = $(BASE_CFLAGS) -Idatapath $(DPDK_CFLAGS)
 $(B)/obj/vxlan/%.o:         CFLAGS = $(BASE_CFLAGS) -Idatapath
-$(B)/obj/tap/%.o:           CFLAGS = $(BASE_CFLAGS) -Idatapath
-$(B)/obj/control/nl/%.o:    CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol $(shell pkg-config --cflags libnl-route-3.0)
+$(B)/obj/tap/%.o:           CFLAGS = $(BASE_CFLAGS) -Idatapath -I.
+$(B)/obj/control/nl/%.o:    CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. $(shell pkg-config --cflags libnl-route-3.0)
 $(B)/obj/tests/unit/tap/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. -Itests $(DPDK_CFLAGS)
 $(B)/obj/tests/unit/nl/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. -Itests
 $(B)/obj/tests/unit/vxlan/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Ivxlan -Itests

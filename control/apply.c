@@ -17,6 +17,8 @@ struct apply {
 	struct model *model;
 	struct live_port *live; /* [SNAPSHOT_PORTS_MAX], by index */
 	uint64_t generation;
+	apply_on_publish on_publish;
+	void *on_publish_arg;
 
 	/* between prepare and commit or abort; all [SNAPSHOT_PORTS_MAX] by index */
 	struct model *next;
@@ -40,6 +42,20 @@ struct apply *apply_new(void)
 	free(apply->live);
 	free(apply);
 	return NULL;
+}
+
+void apply_watch(struct apply *apply, apply_on_publish on_publish, void *arg)
+{
+	apply->on_publish = on_publish;
+	apply->on_publish_arg = arg;
+}
+
+static void publish(struct apply *apply, struct snapshot *snapshot, const struct model *model,
+		    const struct live_port *live)
+{
+	datapath_publish(snapshot);
+	if (apply->on_publish != NULL)
+		apply->on_publish(model, live, apply->on_publish_arg);
 }
 
 /* Close what is behind an index; no snapshot names it. */
@@ -71,6 +87,11 @@ const struct model *apply_model(const struct apply *apply)
 const struct live_port *apply_live(const struct apply *apply, const struct model_port *port)
 {
 	return &apply->live[port->index];
+}
+
+const struct live_port *apply_live_all(const struct apply *apply)
+{
+	return apply->live;
 }
 
 bool apply_port_failed(const struct model_port *port, void *arg)
@@ -209,10 +230,12 @@ static int ports_suspend(struct apply *apply, const struct model *next, const bo
 			held[i] = apply->live[i];
 	}
 	interim = apply_snapshot_build(apply->model, held, ++apply->generation);
-	free(held);
-	if (interim == NULL)
+	if (interim == NULL) {
+		free(held);
 		goto no_memory;
-	datapath_publish(interim);
+	}
+	publish(apply, interim, apply->model, held);
+	free(held);
 	for (size_t i = 0; i < SNAPSHOT_PORTS_MAX; i++) {
 		if (apply->suspended[i])
 			live_close(&apply->live[i]);
@@ -302,7 +325,7 @@ static void prepare_undo(struct apply *apply)
 	if (reopened) {
 		again = apply_snapshot_build(apply->model, apply->live, ++apply->generation);
 		if (again != NULL)
-			datapath_publish(again);
+			publish(apply, again, apply->model, apply->live);
 		else
 			log_error("out of memory: ports stay out until the next change");
 	}
@@ -358,7 +381,7 @@ void apply_commit(struct apply *apply)
 	bool *replaced = apply->suspended; /* becomes: by index, another object than before */
 
 	apply->generation++;
-	datapath_publish(apply->snapshot);
+	publish(apply, apply->snapshot, apply->next, apply->next_live);
 	for (size_t i = 0; i < SNAPSHOT_PORTS_MAX; i++) {
 		if (old_live[i].port != apply->next_live[i].port ||
 		    old_live[i].patch_drops != apply->next_live[i].patch_drops) {

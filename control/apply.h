@@ -36,8 +36,18 @@ struct live_port {
 
 struct apply;
 
+/*
+ * Told of every snapshot after it was published and before ports that it no longer names are closed: whoever refers to ports
+ * besides (the overlay) lets go of them here. @live: by index.
+ */
+typedef void (*apply_on_publish)(const struct model *model, const struct live_port *live,
+				 void *arg);
+
 /** apply_new() - Nothing runs yet; the datapath is up. Return: NULL without memory. */
 struct apply *apply_new(void);
+
+/** apply_watch() - Have @on_publish called; NULL: nobody */
+void apply_watch(struct apply *apply, apply_on_publish on_publish, void *arg);
 
 /** apply_free() - Close all ports; the datapath has been stopped */
 void apply_free(struct apply *apply);
@@ -47,6 +57,9 @@ const struct model *apply_model(const struct apply *apply);
 
 /** apply_live() - What is behind a port of apply_model(); valid until the next commit */
 const struct live_port *apply_live(const struct apply *apply, const struct model_port *port);
+
+/** apply_live_all() - The same by index, SNAPSHOT_PORTS_MAX of them */
+const struct live_port *apply_live_all(const struct apply *apply);
 
 /** apply_port_failed() - Whether a port should be open and is not; fits diff_print() */
 bool apply_port_failed(const struct model_port *port, void *apply);

@@ -11,6 +11,7 @@
 #include "datapath.h"
 #include "model_check.h"
 #include "model_diff.h"
+#include "overlay.h"
 #include "rpc/server.h"
 #include "state.h"
 
@@ -62,12 +63,20 @@ int control_start(struct control *control, struct err *err)
 					 datapath_readable, control);
 	if (control->datapath_ev == NULL || event_add(control->datapath_ev, NULL) != 0)
 		goto no_event;
+	control->overlay = overlay_control_new(control->base, control->apply, err);
+	if (control->overlay == NULL) {
+		rc = -EIO;
+		goto no_event;
+	}
+	apply_watch(control->apply, overlay_sync, control->overlay);
 	rc = state_restore(control, err);
 	if (rc != 0)
 		goto no_event;
 	return 0;
 
 no_event:
+	datapath_stop();
+	overlay_control_free(control->overlay);
 	if (control->datapath_ev != NULL)
 		event_free(control->datapath_ev);
 	ageing_free(control->ageing);
@@ -83,6 +92,7 @@ void control_stop(struct control *control)
 	event_free(control->datapath_ev);
 	ageing_free(control->ageing);
 	datapath_stop();
+	overlay_control_free(control->overlay);
 	apply_free(control->apply);
 	datapath_fini();
 }
@@ -110,8 +120,11 @@ json_t *control_change(struct control *control, struct model *next, bool dry_run
 	struct err err = {.text = ""};
 	json_t *changes = NULL, *event;
 
+	model_overlay_derive(next, problems);
 	model_check(next, problems);
 	stations_fit(next, problems);
+	if (problems->n == 0 && control->overlay != NULL)
+		overlay_check(control->overlay, next, problems);
 	if (problems->n > 0)
 		goto refused;
 	changes = diff_print(apply_model(control->apply), next, apply_port_failed, control->apply);

@@ -16,12 +16,14 @@
 #include "problems.h"
 
 struct ageing;
+struct overlay_control;
 struct rpc_server;
 
 struct control {
 	struct event_base *base; /* borrowed */
 	struct apply *apply;
 	struct ageing *ageing;
+	struct overlay_control *overlay; /* NULL in tests of control alone */
 	struct rpc_server *rpc;	   /* NULL until it listens */
 	struct event *datapath_ev; /* datapath_event_fd() */
 	const char *state_path;	   /* borrowed */

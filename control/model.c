@@ -21,6 +21,12 @@ void model_free(struct model *model)
 		free(model->ports[i]);
 	free(model->switches);
 	free(model->ports);
+	for (size_t i = 0; i < model->n_vteps; i++)
+		free(model->vteps[i]);
+	for (size_t i = 0; i < model->n_vnis; i++)
+		free(model->vnis[i]);
+	free(model->vteps);
+	free(model->vnis);
 	free(model->stations);
 	free(model);
 }
@@ -36,15 +42,21 @@ struct model *model_copy(const struct model *model)
 		rc = model_port_add(copy, model->ports[i]);
 	for (size_t i = 0; rc == 0 && i < model->n_stations; i++)
 		rc = model_station_set(copy, &model->stations[i]);
+	for (size_t i = 0; rc == 0 && i < model->n_vteps; i++)
+		rc = model_vtep_add(copy, model->vteps[i]);
+	for (size_t i = 0; rc == 0 && i < model->n_vnis; i++)
+		rc = model_vni_add(copy, model->vnis[i]);
 	if (rc == 0)
 		return copy;
 	model_free(copy);
 	return NULL;
 }
 
-/* Both kinds of objects begin with their name: struct port_spec does, and so does struct model_switch. */
+/* All kinds of objects begin with their name: struct port_spec does, and so do the others. */
 static_assert(offsetof(struct model_port, spec.name) == 0, "a port begins with its name");
 static_assert(offsetof(struct model_switch, name) == 0, "a switch begins with its name");
+static_assert(offsetof(struct model_vtep, name) == 0, "a VTEP begins with its name");
+static_assert(offsetof(struct model_vni, name) == 0, "a VNI begins with its name");
 
 /* Where the name is in a sorted list, or where it belongs. */
 static size_t list_place(void *const *list, size_t n, const char *name, bool *found)
@@ -146,6 +158,38 @@ int model_switch_remove(struct model *model, const char *name)
 int model_port_remove(struct model *model, const char *name)
 {
 	return list_remove((void **)model->ports, &model->n_ports, name);
+}
+
+struct model_vtep *model_vtep_find(const struct model *model, const char *name)
+{
+	return list_find((void *const *)model->vteps, model->n_vteps, name);
+}
+
+int model_vtep_add(struct model *model, const struct model_vtep *vtep)
+{
+	return list_add((void ***)&model->vteps, &model->n_vteps, &model->room_vteps, vtep,
+			sizeof(*vtep));
+}
+
+int model_vtep_remove(struct model *model, const char *name)
+{
+	return list_remove((void **)model->vteps, &model->n_vteps, name);
+}
+
+struct model_vni *model_vni_find(const struct model *model, const char *name)
+{
+	return list_find((void *const *)model->vnis, model->n_vnis, name);
+}
+
+int model_vni_add(struct model *model, const struct model_vni *vni)
+{
+	return list_add((void ***)&model->vnis, &model->n_vnis, &model->room_vnis, vni,
+			sizeof(*vni) + vni->n_vteps * sizeof(vni->vteps[0]));
+}
+
+int model_vni_remove(struct model *model, const char *name)
+{
+	return list_remove((void **)model->vnis, &model->n_vnis, name);
 }
 
 static size_t station_place(const struct model *model, const char *sw, uint16_t vid, uint64_t mac,
@@ -263,6 +307,22 @@ void model_owner_remove(struct model *model, const char *owner)
 			model->ports[kept++] = model->ports[i];
 	}
 	model->n_ports = kept;
+	kept = 0;
+	for (size_t i = 0; i < model->n_vteps; i++) {
+		if (strcmp(model->vteps[i]->owner, owner) == 0)
+			free(model->vteps[i]);
+		else
+			model->vteps[kept++] = model->vteps[i];
+	}
+	model->n_vteps = kept;
+	kept = 0;
+	for (size_t i = 0; i < model->n_vnis; i++) {
+		if (strcmp(model->vnis[i]->owner, owner) == 0)
+			free(model->vnis[i]);
+		else
+			model->vnis[kept++] = model->vnis[i];
+	}
+	model->n_vnis = kept;
 }
 
 bool model_port_is_patch(const struct model_port *port)

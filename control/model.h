@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model_overlay.h"
 #include "model_tap.h"
 #include "port.h"
 #include "snapshot.h"
@@ -28,6 +29,8 @@
 #define MODEL_TYPE_PCAP	      "pcap"
 #define MODEL_TYPE_PATCH      "patch"
 #define MODEL_TYPE_TAP	      "tap"
+#define MODEL_TYPE_UPLINK     "uplink"
+#define MODEL_TYPE_VXLAN      "vxlan" /* made from VNIs, see model_overlay.h */
 
 struct model_switch {
 	char name[MODEL_NAME_MAX];
@@ -47,6 +50,7 @@ struct model_port {
 	char owner[MODEL_NAME_MAX];
 	char patch_peer[MODEL_NAME_MAX]; /* type patch only */
 	struct model_tap tap;		 /* type tap only; a change of it needs a new port object */
+	struct model_uplink uplink;	 /* type uplink only; likewise */
 	uint8_t attachment;		 /* enum model_attachment */
 	char target[MODEL_NAME_MAX];	 /* the switch, or the other end of the wire */
 	struct vlan_port vlan;		 /* MODEL_ON_SWITCH only */
@@ -73,6 +77,10 @@ struct model {
 	size_t n_ports, room_ports;
 	struct model_station *stations; /* sorted by switch, VLAN, MAC */
 	size_t n_stations, room_stations;
+	struct model_vtep **vteps; /* sorted by name */
+	size_t n_vteps, room_vteps;
+	struct model_vni **vnis; /* sorted by name, which is the number as text */
+	size_t n_vnis, room_vnis;
 };
 
 /** model_new() - An empty model. Return: owned by the caller, NULL without memory. */
@@ -103,6 +111,14 @@ struct model_station *model_station_find(const struct model *model, const char *
 /** model_station_set() - Add or replace. Return: 0, -ENOSPC beyond MODEL_STATIONS_MAX, -ENOMEM. */
 int model_station_set(struct model *model, const struct model_station *station);
 int model_station_remove(struct model *model, const char *sw, uint16_t vid, uint64_t mac);
+
+struct model_vtep *model_vtep_find(const struct model *model, const char *name);
+int model_vtep_add(struct model *model, const struct model_vtep *vtep);
+int model_vtep_remove(struct model *model, const char *name);
+/** model_vni_find() - @name: the number as text */
+struct model_vni *model_vni_find(const struct model *model, const char *name);
+int model_vni_add(struct model *model, const struct model_vni *vni);
+int model_vni_remove(struct model *model, const char *name);
 
 /** model_stations_prune() - Forget stations whose switch, port or VLAN is gone */
 void model_stations_prune(struct model *model);

@@ -102,6 +102,8 @@ enum diff_op diff_port(const struct model_port *old, const struct model_port *ne
 	spec_diff(&old->spec, &next->spec, &detail);
 	if (!model_tap_equal(&old->tap, &next->tap))
 		detail_add(&detail, "namespace, mac or addresses differ");
+	if (memcmp(&old->uplink, &next->uplink, sizeof(old->uplink)) != 0)
+		detail_add(&detail, "local or udp_port differs");
 	replace = detail.used > 0;
 	if (strcmp(old->owner, next->owner) != 0)
 		detail_add(&detail, "owner \"%s\" -> \"%s\"", old->owner, next->owner);
@@ -181,6 +183,44 @@ static void stations_diff(const struct model *a, const struct model *b, enum dif
 	}
 }
 
+/* What one kind of object was and is, as text; removed ones first. */
+static void overlay_diff(const struct model *old, const struct model *next, json_t *changes)
+{
+	for (size_t i = 0; i < old->n_vnis; i++) {
+		if (model_vni_find(next, old->vnis[i]->name) == NULL)
+			change_add(changes, DIFF_REMOVE, "vni", old->vnis[i]->name, "");
+	}
+	for (size_t i = 0; i < old->n_vteps; i++) {
+		if (model_vtep_find(next, old->vteps[i]->name) == NULL)
+			change_add(changes, DIFF_REMOVE, "vtep", old->vteps[i]->name, "");
+	}
+	for (size_t i = 0; i < next->n_vteps; i++) {
+		const struct model_vtep *vtep = next->vteps[i];
+		const struct model_vtep *before = model_vtep_find(old, vtep->name);
+		char remote[46];
+
+		model_ip_print(&vtep->remote, remote);
+		if (before == NULL)
+			change_add(changes, DIFF_ADD, "vtep", vtep->name, remote);
+		else if (memcmp(before, vtep, sizeof(*vtep)) != 0)
+			change_add(changes, DIFF_CHANGE, "vtep", vtep->name, remote);
+	}
+	for (size_t i = 0; i < next->n_vnis; i++) {
+		const struct model_vni *before = model_vni_find(old, next->vnis[i]->name);
+		json_t *is = model_vni_print(next->vnis[i]);
+		json_t *was = before != NULL ? model_vni_print(before) : NULL;
+		char detail[MODEL_NAME_MAX + 32];
+
+		snprintf(detail, sizeof(detail), "switch %s vlan %u", next->vnis[i]->sw,
+			 next->vnis[i]->vid);
+		if (was == NULL || !json_equal(was, is))
+			change_add(changes, was == NULL ? DIFF_ADD : DIFF_CHANGE, "vni",
+				   next->vnis[i]->name, detail);
+		json_decref(was);
+		json_decref(is);
+	}
+}
+
 json_t *diff_print(const struct model *old, const struct model *next,
 		   bool (*failed)(const struct model_port *port, void *arg), void *arg)
 {
@@ -215,6 +255,7 @@ json_t *diff_print(const struct model *old, const struct model *next,
 		}
 		change_add(changes, op, "port", next->ports[i]->spec.name, detail);
 	}
+	overlay_diff(old, next, changes);
 	stations_diff(next, old, DIFF_ADD, changes);
 	return changes;
 }

@@ -105,9 +105,10 @@ static const struct {
 } port_type_keys[] = {
 	{"socket", MODEL_TYPE_VHOST_USER}, {"server", MODEL_TYPE_VHOST_USER},
 	{"rx", MODEL_TYPE_PCAP},	   {"tx", MODEL_TYPE_PCAP},
-	{"peer", MODEL_TYPE_PATCH},	   {"ifname", MODEL_TYPE_TAP},
-	{"netns", MODEL_TYPE_TAP},	   {"mac", MODEL_TYPE_TAP},
-	{"addresses", MODEL_TYPE_TAP},
+	{"peer", MODEL_TYPE_PATCH},	   {"netns", MODEL_TYPE_TAP},
+	{"mac", MODEL_TYPE_TAP},
+	{"addresses", MODEL_TYPE_TAP},	   {"local", MODEL_TYPE_UPLINK},
+	{"udp_port", MODEL_TYPE_UPLINK},
 };
 
 /* The socket or file behind a port. */
@@ -122,7 +123,8 @@ static void path_parse(const struct json_reader *reader, const char *key, char *
 static void type_parse(const struct json_reader *reader, struct model_port *port)
 {
 	static const char *const types[] = {MODEL_TYPE_VHOST_USER, MODEL_TYPE_PCAP,
-					    MODEL_TYPE_PATCH, MODEL_TYPE_TAP, NULL};
+					    MODEL_TYPE_PATCH, MODEL_TYPE_TAP, MODEL_TYPE_UPLINK,
+					    NULL};
 	uint32_t n_queues = 1;
 	int type;
 
@@ -139,6 +141,11 @@ static void type_parse(const struct json_reader *reader, struct model_port *port
 				     "%s: \"%s\" belongs to type %s, this port is %s", reader->what,
 				     port_type_keys[i].key, port_type_keys[i].type, types[type]);
 	}
+	if (json_read_has(reader, "ifname") && strcmp(types[type], MODEL_TYPE_TAP) != 0 &&
+	    strcmp(types[type], MODEL_TYPE_UPLINK) != 0)
+		problems_add(reader->problems, PROBLEM_PARAMS,
+			     "%s: \"ifname\" belongs to types tap and uplink, this port is %s",
+			     reader->what, types[type]);
 	if (strcmp(types[type], MODEL_TYPE_VHOST_USER) == 0 ||
 	    strcmp(types[type], MODEL_TYPE_TAP) == 0)
 		json_read_uint(reader, "queues", 1, PORT_QUEUES_MAX, &n_queues);
@@ -152,6 +159,13 @@ static void type_parse(const struct json_reader *reader, struct model_port *port
 		json_read_bool(reader, "server", &port->spec.server);
 	} else if (strcmp(types[type], MODEL_TYPE_TAP) == 0) {
 		model_tap_parse(reader, port->spec.ifname, &port->tap);
+	} else if (strcmp(types[type], MODEL_TYPE_UPLINK) == 0) {
+		model_uplink_parse(reader, port->spec.ifname, &port->uplink);
+		if (json_read_has(reader, "switch") || json_read_has(reader, "wire"))
+			problems_add(reader->problems, PROBLEM_PARAMS,
+				     "%s: an uplink is on no switch and no wire; VNIs join switches "
+				     "to it",
+				     reader->what);
 	} else if (strcmp(types[type], MODEL_TYPE_PCAP) == 0) {
 		path_parse(reader, "rx", port->spec.path);
 		path_parse(reader, "tx", port->spec.tx_path);
@@ -196,7 +210,8 @@ void model_port_parse(const json_t *value, const char *place, struct model_port 
 	static const char *const keys[] = {
 		"name",	  "owner",  "type",   "mtu",   "admin", "sticky",    "fdb_limit",
 		"socket", "server", "queues", "rx",    "tx",	"peer",	     "switch",
-		"vlan",	  "wire",   "ifname", "netns", "mac",	"addresses", NULL};
+		"vlan",	  "wire",   "ifname", "netns", "mac",	"addresses", "local",
+		"udp_port", NULL};
 	static const char *const states[] = {"up", "down", NULL};
 	uint32_t mtu = MODEL_MTU_DEFAULT;
 	struct json_reader reader;

@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "tap/tap_port.h"
+#include "tap/uplink_port.h"
+#include "vxlan/tunnel_port.h"
 
 const struct port_ops *const control_port_types[] = {
 	&tap_port_ops,
@@ -74,6 +76,10 @@ int port_open(const struct model_port *port, struct port **out, struct err *err)
 {
 	const struct port_ops *ops = ops_find(port->spec.type);
 
+	if (strcmp(port->spec.type, MODEL_TYPE_UPLINK) == 0)
+		return uplink_port_new(&port->spec, &port->uplink.config, out, err);
+	if (strcmp(port->spec.type, MODEL_TYPE_VXLAN) == 0)
+		return tunnel_port_new(&port->spec, port->index, out, err);
 	if (ops == NULL)
 		return err_set(err, ENOTSUP, "port \"%s\": this netloomd has no ports of type %s",
 			       port->spec.name, port->spec.type);
@@ -106,6 +112,9 @@ bool port_is_lost(struct port *live)
 
 bool port_clash(const struct model_port *a, const struct model_port *b)
 {
+	if (strcmp(a->spec.type, MODEL_TYPE_UPLINK) == 0 &&
+	    strcmp(b->spec.type, MODEL_TYPE_UPLINK) == 0)
+		return true; /* they may have a VTEP address in common */
 	if (is_tap(a) && is_tap(b))
 		return strcmp(a->spec.ifname, b->spec.ifname) == 0 &&
 		       strcmp(a->tap.netns, b->tap.netns) == 0;

@@ -25,15 +25,22 @@ static void beside(const char *path, const char *suffix, char out[PATH_MAX])
 static json_t *model_print(const struct model *model)
 {
 	json_t *switches = json_array(), *ports = json_array(), *fdb = json_array();
+	json_t *vteps = json_array(), *vnis = json_array();
 
 	for (size_t i = 0; i < model->n_switches; i++)
 		json_array_append_new(switches, model_switch_print(model->switches[i]));
-	for (size_t i = 0; i < model->n_ports; i++)
-		json_array_append_new(ports, model_port_print(model->ports[i]));
+	for (size_t i = 0; i < model->n_ports; i++) {
+		if (strcmp(model->ports[i]->spec.type, MODEL_TYPE_VXLAN) != 0) /* made from VNIs */
+			json_array_append_new(ports, model_port_print(model->ports[i]));
+	}
+	for (size_t i = 0; i < model->n_vteps; i++)
+		json_array_append_new(vteps, model_vtep_print(model->vteps[i]));
+	for (size_t i = 0; i < model->n_vnis; i++)
+		json_array_append_new(vnis, model_vni_print(model->vnis[i]));
 	for (size_t i = 0; i < model->n_stations; i++)
 		json_array_append_new(fdb, model_station_print(&model->stations[i]));
-	return json_pack("{s:i, s:o, s:o, s:o}", "netloomd", STATE_FORMAT, "switches", switches,
-			 "ports", ports, "fdb", fdb);
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "netloomd", STATE_FORMAT, "switches",
+			 switches, "ports", ports, "fdb", fdb, "vteps", vteps, "vnis", vnis);
 }
 
 static int write_all(int fd, const char *text, size_t len)
@@ -176,6 +183,9 @@ static bool text_parse(const char *text, size_t len, struct model *model, struct
 	problems_init(&problems);
 	model_objects_parse(model, json_object_get(root, "switches"),
 			    json_object_get(root, "ports"), NULL, &problems);
+	model_overlay_parse(model, json_object_get(root, "vteps"), json_object_get(root, "vnis"),
+			    NULL, &problems);
+	model_overlay_derive(model, &problems);
 	json_array_foreach (fdb, i, item) {
 		struct model_station station;
 		unsigned int before = problems.n;

@@ -120,6 +120,12 @@ struct port_ops {
 	 * Return: true if frames are already waiting, so that the caller must not sleep.
 	 */
 	bool (*rx_arm)(struct port *port, uint16_t queue, bool armed);
+
+	/*
+	 * rx() sets in_port itself, because the frames came in through other ports that this one carries (an uplink and its
+	 * tunnels). An index that no port has makes the frame this port's own.
+	 */
+	bool rx_for_others;
 };
 
 struct port {

@@ -36,6 +36,8 @@ struct port_config {
 		*patch_stats; /* [2 * PORT_WORKERS_MAX], patch ends only: worker w receives in
 					       * [2 * w] and sends in [2 * w + 1] */
 	uint8_t role;	      /* enum port_role */
+	/* leads to another host: nothing goes from tunnel to tunnel (split horizon) */
+	bool is_tunnel;
 	/* one end of a link between two switches: output means a second pass at `peer` */
 	bool is_patch;
 	bool admin_up;

@@ -38,7 +38,14 @@ static enum drop_reason admit_switched(const struct snapshot *cfg, const struct 
 		return DROP_SOURCE_MULTICAST;
 	if (reserved_is_dropped(cfg, in, f))
 		return DROP_RESERVED_MULTICAST;
-	reason = vlan_classify(&in->vlan, f);
+	if (f->given_vid != VLAN_NONE) {
+		f->vid = f->given_vid;
+		f->prio = 0;
+		f->strip = 0;
+		reason = DROP_NONE;
+	} else {
+		reason = vlan_classify(&in->vlan, f);
+	}
 	if (reason != DROP_NONE)
 		return reason;
 	return vlan_is_member(&in->vlan, f->vid) ? DROP_NONE : DROP_VLAN_NOT_MEMBER;

@@ -45,6 +45,8 @@ static enum drop_reason forward_switched(const struct snapshot *cfg, const struc
 				 &flags);
 	if (port < 0 || !entry_is_usable(cfg, f, (uint16_t)port, flags))
 		return DROP_NONE;
+	if (in->is_tunnel && cfg->ports[port].is_tunnel && port != f->in_port)
+		return DROP_VXLAN_SPLIT_HORIZON;
 	return to_port(f, (uint16_t)port);
 }
 

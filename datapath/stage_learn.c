@@ -70,7 +70,7 @@ void stage_learn(struct pipeline *pl, struct burst *b)
 			pipeline_drop(pl, b, f, DROP_STICKY_MOVE);
 			continue;
 		}
-		if (change != FDB_KNOWN && b->cfg->switches[in->sw].learning)
+		if (change != FDB_KNOWN && !f->no_learn && b->cfg->switches[in->sw].learning)
 			tell_writer(pl, b->cfg, hashes[i], fid, mac, f->in_port);
 		b->frames[kept++] = f;
 	}

@@ -38,14 +38,16 @@ static void output_to(struct pipeline *pl, const struct snapshot *cfg, struct fr
 
 static void flood(struct pipeline *pl, const struct burst *b, struct frame *f)
 {
-	const struct switch_config *sw = &b->cfg->switches[b->cfg->ports[f->in_port].sw];
+	const struct port_config *in = &b->cfg->ports[f->in_port];
+	const struct switch_config *sw = &b->cfg->switches[in->sw];
 	bool reached = false;
 
 	for (uint32_t i = 0; i < sw->n_ports; i++) {
 		uint16_t index = sw->ports[i];
 		const struct port_config *port = &b->cfg->ports[index];
 
-		if (index == f->in_port || !port->admin_up || !vlan_is_member(&port->vlan, f->vid))
+		if (index == f->in_port || !port->admin_up || !vlan_is_member(&port->vlan, f->vid) ||
+		    (in->is_tunnel && port->is_tunnel))
 			continue;
 		output_to(pl, b->cfg, f, index);
 		reached = true;

@@ -40,7 +40,8 @@ static uint16_t poll_queue(struct worker *w, const struct snapshot *cfg, struct 
 	if (n == 0)
 		return 0;
 	for (uint16_t i = 0; i < n; i++) {
-		frames[i].in_port = poll.port;
+		if (!port->ops->rx_for_others || snapshot_port(cfg, frames[i].in_port) == NULL)
+			frames[i].in_port = poll.port;
 		bytes += frames[i].len;
 	}
 	stats_add(&port->rxq[poll.queue].pkts, n);

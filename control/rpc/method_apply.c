@@ -22,9 +22,16 @@ static void list_bound(const struct json_reader *reader, const char *key, size_t
 			     "params: %zu %s, at most %zu are possible", n, key, most);
 }
 
+static void list_allow(const struct json_reader *reader, const char *key)
+{
+	if (json_read_has(reader, key))
+		list_read(reader, key);
+}
+
 void rpc_apply(struct rpc_call *call)
 {
-	static const char *const keys[] = {"owner", "switches", "ports", "dry_run", NULL};
+	static const char *const keys[] = {"owner", "switches", "ports", "vteps",
+					   "vnis",  "dry_run", NULL};
 	char owner[MODEL_NAME_MAX] = "";
 	struct json_reader reader;
 	struct model *next;
@@ -39,6 +46,10 @@ void rpc_apply(struct rpc_call *call)
 	list_read(&reader, "ports");
 	list_bound(&reader, "switches", SNAPSHOT_SWITCHES_MAX);
 	list_bound(&reader, "ports", SNAPSHOT_PORTS_MAX);
+	list_allow(&reader, "vteps");
+	list_allow(&reader, "vnis");
+	list_bound(&reader, "vteps", SNAPSHOT_PORTS_MAX);
+	list_bound(&reader, "vnis", SNAPSHOT_PORTS_MAX);
 	if (call->problems.n > 0)
 		return;
 	next = model_copy(apply_model(call->control->apply));
@@ -46,6 +57,9 @@ void rpc_apply(struct rpc_call *call)
 		model_owner_remove(next, owner);
 		model_objects_parse(next, json_object_get(call->params, "switches"),
 				    json_object_get(call->params, "ports"), owner, &call->problems);
+		model_overlay_parse(next, json_object_get(call->params, "vteps"),
+				    json_object_get(call->params, "vnis"), owner, &call->problems);
+		model_overlay_derive(next, &call->problems);
 		model_stations_prune(next);
 		/* Objects that are wrong by themselves and lists that do not fit together: say both. */
 		if (call->problems.n > 0)

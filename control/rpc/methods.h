@@ -59,6 +59,17 @@ void rpc_fdb_set(struct rpc_call *call);
 void rpc_fdb_delete(struct rpc_call *call);
 void rpc_fdb_flush(struct rpc_call *call);
 
+/* method_overlay.c */
+void rpc_uplink_list(struct rpc_call *call);
+void rpc_uplink_set(struct rpc_call *call);
+void rpc_uplink_delete(struct rpc_call *call);
+void rpc_vtep_list(struct rpc_call *call);
+void rpc_vtep_set(struct rpc_call *call);
+void rpc_vtep_delete(struct rpc_call *call);
+void rpc_vni_list(struct rpc_call *call);
+void rpc_vni_set(struct rpc_call *call);
+void rpc_vni_delete(struct rpc_call *call);
+
 /**
  * rpc_change_end() - Finish a method that changes the model
  * @next: the edited copy, taken; NULL when there was no memory for it

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Keeps the workers' view of the overlay in line with the model and with the kernel's routes, neighbours and links.
+ *
+ * Any change of either builds a new view from scratch: asked of the kernel, which is the truth, and published with one pointer store.
+ * What keeps a remote VTEP or an uplink from working is a sentence here, for `netloom show`. Control thread only.
+ */
+#ifndef CONTROL_OVERLAY_H
+#define CONTROL_OVERLAY_H
+
+#include <event2/event.h>
+
+#include "apply.h"
+#include "problems.h"
+#include "vxlan/overlay.h"
+
+struct overlay_control;
+
+/* What is known of a remote VTEP. */
+struct overlay_way {
+	bool usable;
+	uint8_t n_nexthops; /* of the route */
+	uint8_t n_resolved; /* whose MAC address is known */
+	uint16_t mtu;	    /* of the underlay, smallest of the next hops; 0: no route */
+	char detail[256];   /* what is wrong, or "" */
+};
+
+/** overlay_control_new() - Return: owned by the caller, or NULL with @err filled */
+struct overlay_control *overlay_control_new(struct event_base *base, struct apply *apply,
+					    struct err *err);
+
+/** overlay_control_free() - Stop; the workers have been stopped */
+void overlay_control_free(struct overlay_control *overlay);
+
+/**
+ * overlay_sync() - Publish the view that fits @model
+ * @live: what is behind its ports, by index
+ *
+ * Fits apply_on_publish: runs after a snapshot was published and before ports that it no longer names are closed.
+ */
+void overlay_sync(const struct model *model, const struct live_port *live, void *overlay);
+
+/** overlay_check() - Refuse VNIs whose MTU the underlay cannot carry as it is now */
+void overlay_check(struct overlay_control *overlay, const struct model *model,
+		   struct problems *problems);
+
+/** overlay_way() - What is known of a VTEP of the running model; never NULL */
+const struct overlay_way *overlay_way(const struct overlay_control *overlay, const char *vtep);
+
+/** overlay_vni_counters() - Of a VNI of the running model, NULL if it has none yet */
+const struct overlay_counters *overlay_vni_counters(const struct overlay_control *overlay,
+						    uint32_t vni);
+
+#endif

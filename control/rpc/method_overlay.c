@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* uplink.*, vtep.*, vni.*: the overlay */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json_read.h"
+#include "model_parse.h"
+#include "overlay.h"
+#include "rpc/methods.h"
+
+static bool list_params_ok(struct rpc_call *call)
+{
+	struct json_reader reader;
+
+	json_reader_init(&reader, call->params, &call->problems, "params");
+	json_read_keys(&reader, NULL);
+	return call->problems.n == 0;
+}
+
+static bool owner_ok(struct rpc_call *call, const char *kind, const char *name, const char *theirs,
+		     const char *owner)
+{
+	if (strcmp(theirs, owner) == 0)
+		return true;
+	problems_add(&call->problems, PROBLEM_STATE,
+		     "%s \"%s\": \"owner\": it belongs to \"%s\", not to \"%s\"", kind, name, theirs,
+		     owner);
+	return false;
+}
+
+static bool is_uplink(const struct model_port *port)
+{
+	return port != NULL && strcmp(port->spec.type, MODEL_TYPE_UPLINK) == 0;
+}
+
+/* An uplink is a port; these methods spare the user its type. */
+void rpc_uplink_set(struct rpc_call *call)
+{
+	const json_t *params = call->params;
+	const char *name = json_string_value(json_object_get(params, "name"));
+	const struct model_port *there =
+		name != NULL ? model_port_find(apply_model(call->control->apply), name) : NULL;
+	json_t *port = json_is_object(params) ? json_copy((json_t *)params) : NULL;
+
+	if (port == NULL) {
+		problems_add(&call->problems, PROBLEM_PARAMS, "params must be an object");
+		return;
+	}
+	if (there != NULL && !is_uplink(there))
+		problems_add(&call->problems, PROBLEM_STATE,
+			     "port \"%s\" is of type %s, not an uplink", name, there->spec.type);
+	else if (json_object_get(port, "type") != NULL)
+		problems_add(&call->problems, PROBLEM_PARAMS, "params: unknown key \"type\"");
+	if (call->problems.n == 0) {
+		json_object_set_new(port, "type", json_string(MODEL_TYPE_UPLINK));
+		call->params = port;
+		rpc_port_set(call);
+		call->params = params;
+	}
+	json_decref(port);
+}
+
+void rpc_uplink_list(struct rpc_call *call)
+{
+	json_t *list, *item, *uplinks = json_array();
+	size_t i;
+
+	rpc_port_list(call);
+	json_array_foreach (json_object_get(call->result, "ports"), i, item) {
+		const char *type = json_string_value(json_object_get(item, "type"));
+
+		if (type != NULL && strcmp(type, MODEL_TYPE_UPLINK) == 0)
+			json_array_append(uplinks, item);
+	}
+	if (call->problems.n > 0) {
+		json_decref(uplinks);
+		return;
+	}
+	list = call->result;
+	call->result = json_pack("{s:o}", "uplinks", uplinks);
+	json_decref(list);
+}
+
+void rpc_uplink_delete(struct rpc_call *call)
+{
+	const char *name = json_string_value(json_object_get(call->params, "name"));
+	const struct model *model = apply_model(call->control->apply);
+	const struct model_port *port = name != NULL ? model_port_find(model, name) : NULL;
+
+	if (name != NULL && !is_uplink(port)) {
+		problems_add(&call->problems, PROBLEM_STATE, "there is no uplink \"%.63s\"", name);
+		return;
+	}
+	for (size_t i = 0; port != NULL && i < model->n_vteps; i++) {
+		if (strcmp(model->vteps[i]->uplink, name) == 0) {
+			problems_add(&call->problems, PROBLEM_STATE,
+				     "uplink \"%s\" is in use: vtep \"%s\" is reached through it",
+				     name, model->vteps[i]->name);
+			return;
+		}
+	}
+	rpc_port_delete(call);
+}
+
+void rpc_vtep_set(struct rpc_call *call)
+{
+	const struct model_vtep *before;
+	struct model_vtep vtep;
+	struct model *next;
+
+	model_vtep_parse(call->params, "params", &vtep, &call->problems);
+	if (call->problems.n > 0)
+		return;
+	before = model_vtep_find(apply_model(call->control->apply), vtep.name);
+	if (before != NULL && !owner_ok(call, "vtep", vtep.name, before->owner, vtep.owner))
+		return;
+	next = model_copy(apply_model(call->control->apply));
+	if (next != NULL) {
+		model_vtep_remove(next, vtep.name);
+		if (model_vtep_add(next, &vtep) != 0)
+			problems_add(&call->problems, PROBLEM_MACHINE, "out of memory");
+	}
+	rpc_change_end(call, next, false);
+}
+
+void rpc_vtep_delete(struct rpc_call *call)
+{
+	static const char *const keys[] = {"name", NULL};
+	const struct model *model = apply_model(call->control->apply);
+	char name[MODEL_NAME_MAX];
+	struct model *next;
+
+	if (!rpc_params_name(call, keys, name))
+		return;
+	if (model_vtep_find(model, name) == NULL) {
+		problems_add(&call->problems, PROBLEM_STATE, "there is no vtep \"%s\"", name);
+		return;
+	}
+	for (size_t i = 0; i < model->n_vnis; i++) {
+		for (uint16_t j = 0; j < model->vnis[i]->n_vteps; j++) {
+			if (strcmp(model->vnis[i]->vteps[j], name) != 0)
+				continue;
+			problems_add(&call->problems, PROBLEM_STATE,
+				     "vtep \"%s\" is in use: it takes part in VNI %s", name,
+				     model->vnis[i]->name);
+			return;
+		}
+	}
+	next = model_copy(model);
+	if (next != NULL)
+		model_vtep_remove(next, name);
+	rpc_change_end(call, next, false);
+}
+
+void rpc_vtep_list(struct rpc_call *call)
+{
+	const struct model *model = apply_model(call->control->apply);
+	json_t *list;
+
+	if (!list_params_ok(call))
+		return;
+	list = json_array();
+	for (size_t i = 0; i < model->n_vteps; i++) {
+		const struct overlay_way *way =
+			overlay_way(call->control->overlay, model->vteps[i]->name);
+		json_t *vtep = model_vtep_print(model->vteps[i]);
+
+		json_object_set_new(vtep, "usable", json_boolean(way->usable));
+		json_object_set_new(vtep, "next_hops", json_integer(way->n_nexthops));
+		json_object_set_new(vtep, "resolved", json_integer(way->n_resolved));
+		json_object_set_new(vtep, "mtu", json_integer(way->mtu));
+		json_object_set_new(vtep, "detail", json_string(way->detail));
+		json_array_append_new(list, vtep);
+	}
+	call->result = json_pack("{s:o}", "vteps", list);
+}
+
+static void vni_replace(struct rpc_call *call, const struct model_vni *vni)
+{
+	struct model *next = model_copy(apply_model(call->control->apply));
+
+	if (next != NULL) {
+		model_vni_remove(next, vni->name);
+		if (model_vni_add(next, vni) != 0)
+			problems_add(&call->problems, PROBLEM_MACHINE, "out of memory");
+		model_overlay_derive(next, &call->problems);
+		model_stations_prune(next);
+	}
+	rpc_change_end(call, next, false);
+}
+
+void rpc_vni_set(struct rpc_call *call)
+{
+	const struct model_vni *before;
+	struct model_vni *vni = model_vni_parse(call->params, "params", &call->problems);
+
+	if (vni == NULL)
+		return;
+	before = model_vni_find(apply_model(call->control->apply), vni->name);
+	if (call->problems.n == 0 &&
+	    (before == NULL || owner_ok(call, "vni", vni->name, before->owner, vni->owner)))
+		vni_replace(call, vni);
+	free(vni);
+}
+
+void rpc_vni_delete(struct rpc_call *call)
+{
+	static const char *const keys[] = {"vni", NULL};
+	const struct model *model = apply_model(call->control->apply);
+	struct json_reader reader;
+	uint32_t number = 0;
+	char name[MODEL_NAME_MAX];
+	struct model *next;
+
+	json_reader_init(&reader, call->params, &call->problems, "params");
+	json_read_keys(&reader, keys);
+	if (json_read_need(&reader, "vni"))
+		json_read_uint(&reader, "vni", 1, VXLAN_VNI_MAX, &number);
+	if (call->problems.n > 0)
+		return;
+	snprintf(name, sizeof(name), "%u", number);
+	if (model_vni_find(model, name) == NULL) {
+		problems_add(&call->problems, PROBLEM_STATE, "there is no VNI %s", name);
+		return;
+	}
+	next = model_copy(model);
+	if (next != NULL) {
+		model_vni_remove(next, name);
+		model_overlay_derive(next, &call->problems);
+		model_stations_prune(next);
+	}
+	rpc_change_end(call, next, false);
+}
+
+static json_t *counters_print(const struct overlay_counters *counters)
+{
+	static const struct overlay_counters none;
+	const struct overlay_counters *c = counters != NULL ? counters : &none;
+#define COUNTER(field) (json_int_t) __atomic_load_n(&c->field, __ATOMIC_RELAXED)
+
+	return json_pack("{s:{s:I,s:I}, s:{s:I,s:I}, s:I, s:I, s:I}", "rx", "pkts", COUNTER(rx_pkts),
+			 "bytes", COUNTER(rx_bytes), "tx", "pkts", COUNTER(tx_pkts), "bytes",
+			 COUNTER(tx_bytes), "tx_drops", COUNTER(tx_drops), "suppressed",
+			 COUNTER(suppressed), "too_big_answers", COUNTER(too_big_answers));
+#undef COUNTER
+}
+
+void rpc_vni_list(struct rpc_call *call)
+{
+	const struct model *model = apply_model(call->control->apply);
+	json_t *list;
+
+	if (!list_params_ok(call))
+		return;
+	list = json_array();
+	for (size_t i = 0; i < model->n_vnis; i++) {
+		json_t *vni = model_vni_print(model->vnis[i]);
+		json_t *counters = counters_print(
+			overlay_vni_counters(call->control->overlay, model->vnis[i]->vni));
+
+		json_object_update(vni, counters);
+		json_decref(counters);
+		json_array_append_new(list, vni);
+	}
+	call->result = json_pack("{s:o}", "vnis", list);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The sockets of an uplink: an AF_PACKET socket that gets a copy of the VXLAN packets for us, and UDP sockets that take the
+ * same packets from the kernel, so that it does not answer "port unreachable".
+ */
+#ifndef TAP_UPLINK_SOCKET_H
+#define TAP_UPLINK_SOCKET_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "vxlan/vxlan.h"
+
+/**
+ * uplink_socket_packet() - Open the packet socket, not yet bound to an interface: nothing arrives
+ * @udp_port: the filter passes UDP to this port, from others to us, and no fragments; IPv4 and IPv6 without extension headers
+ * @fd:	      out, owned by the caller; non-blocking, with a virtio-net header in front of each packet
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int uplink_socket_packet(uint16_t udp_port, int *fd, struct err *err);
+
+/**
+ * uplink_socket_bind() - Listen on an interface
+ * @ifindex: 0: on none any more
+ * Return: 0 or -errno.
+ */
+int uplink_socket_bind(int fd, int ifindex);
+
+/**
+ * uplink_socket_udp() - Own the UDP port of an address towards the kernel
+ * @fd: out, owned by the caller; never to be read: its filter throws everything away before it is queued
+ *
+ * The address need not exist yet. Return: 0, or -errno with @err filled: -EADDRINUSE if another VTEP of this host has it.
+ */
+int uplink_socket_udp(const struct vxlan_ip *address, uint16_t udp_port, int *fd, struct err *err);
+
+#endif

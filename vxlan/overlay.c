@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See overlay.h. */
+#include "overlay.h"
+
+#include <stdlib.h>
+
+#include "worker.h"
+
+enum slot_state { SLOT_FREE, SLOT_BUSY, SLOT_READY };
+
+struct reply_slot {
+	_Atomic int state; /* enum slot_state */
+	uint16_t port, vid;
+	struct reply reply;
+};
+
+static struct {
+	_Atomic(const struct overlay_view *) view;
+	struct overlay_counters counters[VTEP_VNIS_MAX]; /* pages are touched as VNIs come */
+	struct bum_meter meters[VTEP_VNIS_MAX];
+	_Atomic uint32_t n_waiting;
+	struct reply_slot replies[OVERLAY_REPLIES_MAX];
+} overlay;
+
+const struct overlay_view *overlay_view_current(void)
+{
+	return atomic_load_explicit(&overlay.view, memory_order_acquire);
+}
+
+void overlay_view_free(struct overlay_view *view)
+{
+	if (view == NULL)
+		return;
+	vtep_table_free(view->table);
+	neigh_table_free(view->neigh);
+	free(view->tunnels);
+	free(view->tunnel_of);
+	free(view->rates);
+	free(view);
+}
+
+void overlay_publish(struct overlay_view *next)
+{
+	const struct overlay_view *previous = atomic_exchange(&overlay.view, next);
+
+	if (previous == NULL)
+		return;
+	port_quiesce();
+	overlay_view_free((struct overlay_view *)previous);
+}
+
+struct overlay_counters *overlay_counters(uint16_t slot)
+{
+	return &overlay.counters[slot];
+}
+
+struct bum_meter *overlay_meter(uint16_t slot)
+{
+	return &overlay.meters[slot];
+}
+
+bool overlay_reply_push(const struct reply *reply, uint16_t port, uint16_t vid)
+{
+	for (int i = 0; i < OVERLAY_REPLIES_MAX; i++) {
+		struct reply_slot *slot = &overlay.replies[i];
+		int free_state = SLOT_FREE;
+
+		if (!atomic_compare_exchange_strong(&slot->state, &free_state, SLOT_BUSY))
+			continue;
+		slot->reply = *reply;
+		slot->port = port;
+		slot->vid = vid;
+		atomic_store(&slot->state, SLOT_READY);
+		atomic_fetch_add(&overlay.n_waiting, 1);
+		workers_wake(); /* the uplink's worker may sleep */
+		return true;
+	}
+	return false;
+}
+
+uint16_t overlay_reply_pop(struct frame *frames, struct reply *storage, uint16_t max)
+{
+	uint16_t n = 0;
+
+	if (!overlay_reply_waits())
+		return 0;
+	for (int i = 0; i < OVERLAY_REPLIES_MAX && n < max; i++) {
+		struct reply_slot *slot = &overlay.replies[i];
+		int ready = SLOT_READY;
+
+		if (!atomic_compare_exchange_strong(&slot->state, &ready, SLOT_BUSY))
+			continue;
+		storage[n] = slot->reply;
+		reply_frame(&storage[n], &frames[n]);
+		frames[n].in_port = slot->port;
+		frames[n].given_vid = slot->vid;
+		n++;
+		atomic_store(&slot->state, SLOT_FREE);
+		atomic_fetch_sub(&overlay.n_waiting, 1);
+	}
+	return n;
+}
+
+bool overlay_reply_waits(void)
+{
+	return atomic_load_explicit(&overlay.n_waiting, memory_order_acquire) != 0;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * See tunnel_port.h. tx runs on workers: VLAN -> VNI, what the VNI forbids, outer headers, uplink. The frames stay those of
+ * their ingress port: nothing is copied before the uplink does.
+ */
+#include "tunnel_port.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "encap.h"
+#include "overlay.h"
+#include "suppress.h"
+#include "toobig.h"
+
+#define ANSWERS_PER_S 1000
+#define ANSWERS_BURST 64
+
+struct tunnel_port {
+	struct port port; /* first: see port.h */
+	uint16_t index;
+	struct bum_meter answers; /* too-big answers: one per frame would double a flood */
+	/* control thread only */
+	bool usable;
+	char detail[128];
+};
+
+static struct tunnel_port *tunnel_of(struct port *port)
+{
+	return (struct tunnel_port *)port;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Answers travel untagged inside the switch; a guest's tag was the switch's to give. */
+static void reply_untag(const struct frame *f, struct reply *reply)
+{
+	if (f->strip == 0)
+		return;
+	memmove(reply->bytes + 12, reply->bytes + 12 + f->strip, reply->len - 12u - f->strip);
+	reply->len = (uint16_t)(reply->len - f->strip);
+}
+
+/* The first VTEP of the flood list answers for all, so that a flood is answered once. */
+static bool answers_requests(const struct vtep_vni *vni, uint16_t peer)
+{
+	return vni->n_flood > 0 && vni->flood[0] == peer;
+}
+
+/* Why a frame may not leave although the VNI is there. */
+static enum drop_reason refuse(const struct overlay_view *view, struct tunnel_port *tunnel,
+			       uint16_t peer, uint32_t vni_index, struct frame *f)
+{
+	const struct vtep_vni *vni = &view->table->vnis[vni_index];
+	struct reply reply;
+	bool in_list = false;
+
+	if (f->verdict != FRAME_TO_FLOOD)
+		return DROP_NONE;
+	if (vni->flood_off)
+		return DROP_VXLAN_BUM_OFF;
+	for (uint32_t i = 0; i < vni->n_flood && !in_list; i++)
+		in_list = vni->flood[i] == peer;
+	if (!in_list)
+		return DROP_VXLAN_BUM_OFF;
+	if (view->neigh != NULL &&
+	    suppress_request(view->neigh, vni->vni, f, &reply) == SUPPRESS_ANSWER) {
+		reply_untag(f, &reply);
+		if (answers_requests(vni, peer)) {
+			overlay_reply_push(&reply, tunnel->index, f->vid);
+			overlay_count(&overlay_counters(vni->slot)->suppressed, 1);
+		}
+		return DROP_VXLAN_SUPPRESSED;
+	}
+	if (view->rates[vni_index].ns_per_frame != 0 &&
+	    !bum_meter_take(overlay_meter(vni->slot), &view->rates[vni_index], now_ns()))
+		return DROP_VXLAN_BUM_LIMIT;
+	return DROP_NONE;
+}
+
+static void tell_too_big(const struct overlay_view *view, struct tunnel_port *tunnel,
+			 const struct vtep_peer *peer, const struct vtep_vni *vni,
+			 const struct frame_out *out)
+{
+	struct bum_rate rate = bum_rate(ANSWERS_PER_S, ANSWERS_BURST);
+	struct reply reply;
+
+	(void)view;
+	if (!bum_meter_take(&tunnel->answers, &rate, now_ns()) ||
+	    !toobig_reply(out->f, toobig_mtu(peer, out), &reply))
+		return;
+	reply_untag(out->f, &reply);
+	if (overlay_reply_push(&reply, tunnel->index, out->f->vid))
+		overlay_count(&overlay_counters(vni->slot)->too_big_answers, 1);
+}
+
+/* Frames that may leave, next to each other: headers, then the uplinks their next hops are on. */
+static void send_run(const struct overlay_view *view, struct frame_out *outs,
+		     struct encap_dest *dests, uint16_t n)
+{
+	uint16_t start = 0;
+
+	encap_burst(view->table, outs, dests, n);
+	while (start < n) {
+		uint16_t end = (uint16_t)(start + 1);
+
+		if (outs[start].drop != DROP_NONE) {
+			start++;
+			continue;
+		}
+		while (end < n && outs[end].drop == DROP_NONE &&
+		       dests[end].uplink == dests[start].uplink)
+			end++;
+		if (dests[start].uplink < view->n_uplinks) {
+			const struct overlay_uplink *uplink = &view->uplinks[dests[start].uplink];
+
+			uplink->send(uplink->port, &outs[start], (uint16_t)(end - start),
+				     dests[start].outer_len);
+		} else {
+			for (uint16_t i = start; i < end; i++)
+				outs[i].drop = DROP_NOT_CONNECTED;
+		}
+		start = end;
+	}
+}
+
+static void drop_all(struct frame_out *outs, uint16_t n, enum drop_reason reason)
+{
+	for (uint16_t i = 0; i < n; i++)
+		outs[i].drop = (uint8_t)reason;
+}
+
+static void account(const struct overlay_view *view, struct tunnel_port *tunnel,
+		    const struct vtep_peer *peer, const struct frame_out *outs,
+		    const struct encap_dest *dests, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		const struct vtep_vni *vni = &view->table->vnis[dests[i].vni];
+		struct overlay_counters *counters = overlay_counters(vni->slot);
+
+		if (outs[i].drop == DROP_NONE) {
+			overlay_count(&counters->tx_pkts, 1);
+			overlay_count(&counters->tx_bytes,
+				      frame_out_len(&outs[i]) - peer->outer_len);
+			continue;
+		}
+		if (outs[i].drop == DROP_VXLAN_TOO_BIG)
+			tell_too_big(view, tunnel, peer, vni, &outs[i]);
+		if (outs[i].drop != DROP_VXLAN_SUPPRESSED)
+			overlay_count(&counters->tx_drops, 1);
+	}
+}
+
+static void tunnel_burst(const struct overlay_view *view, struct tunnel_port *tunnel,
+			 struct frame_out *outs, uint16_t n)
+{
+	const struct overlay_tunnel *me = &view->tunnels[tunnel->index];
+	struct encap_dest dests[FRAME_BURST];
+	uint16_t start = 0, i;
+
+	for (i = 0; i < n; i++) {
+		int32_t vni = vtep_vni_of_vlan(view->table, me->sw, outs[i].f->vid);
+		enum drop_reason reason;
+
+		if (vni < 0) { /* the VNI has just gone */
+			outs[i].drop = DROP_VLAN_NOT_MEMBER;
+			dests[i].vni = VTEP_NONE;
+		} else {
+			dests[i] = (struct encap_dest){.vni = (uint16_t)vni, .peer = me->peer};
+			reason = refuse(view, tunnel, me->peer, (uint32_t)vni, outs[i].f);
+			if (reason == DROP_NONE)
+				continue;
+			outs[i].drop = (uint8_t)reason;
+		}
+		send_run(view, &outs[start], &dests[start], (uint16_t)(i - start));
+		start = (uint16_t)(i + 1);
+	}
+	send_run(view, &outs[start], &dests[start], (uint16_t)(n - start));
+	for (start = 0; start < n; start = (uint16_t)(i + 1)) {
+		for (i = start; i < n && dests[i].vni != VTEP_NONE; i++)
+			;
+		account(view, tunnel, &view->table->peers[me->peer], &outs[start], &dests[start],
+			(uint16_t)(i - start));
+	}
+}
+
+static void tunnel_tx(struct port *port, uint16_t queue, struct frame_out *outs, uint16_t n)
+{
+	const struct overlay_view *view = overlay_view_current();
+	struct tunnel_port *tunnel = tunnel_of(port);
+
+	(void)queue;
+	if (view == NULL || tunnel->index >= view->n_tunnels ||
+	    view->tunnels[tunnel->index].port != port) {
+		drop_all(outs, n, DROP_NOT_CONNECTED);
+		return;
+	}
+	for (uint16_t i = 0; i < n; i += FRAME_BURST)
+		tunnel_burst(view, tunnel, outs + i,
+			     n - i < FRAME_BURST ? (uint16_t)(n - i) : FRAME_BURST);
+}
+
+static int tunnel_open(const struct port_spec *spec, struct port **out, struct err *err)
+{
+	(void)out;
+	return err_set(err, EINVAL, "port \"%s\": ports of type vxlan come with a VNI",
+		       spec->name);
+}
+
+static void tunnel_close(struct port *port)
+{
+	free(port);
+}
+
+static void tunnel_status(struct port *port, struct port_status *status)
+{
+	const struct tunnel_port *tunnel = tunnel_of(port);
+
+	memset(status, 0, sizeof(*status));
+	status->connected = true;
+	status->running = tunnel->usable;
+	status->n_queues = 1;
+	snprintf(status->detail, sizeof(status->detail), "%s", tunnel->detail);
+}
+
+static int tunnel_rx_fd(struct port *port, uint16_t queue)
+{
+	(void)port;
+	(void)queue;
+	return -1;
+}
+
+static bool tunnel_rx_arm(struct port *port, uint16_t queue, bool armed)
+{
+	(void)port;
+	(void)queue;
+	(void)armed;
+	return false;
+}
+
+static const struct port_ops tunnel_port_ops = {
+	.type = "vxlan",
+	.open = tunnel_open,
+	.close = tunnel_close,
+	.status = tunnel_status,
+	.tx = tunnel_tx,
+	.rx_fd = tunnel_rx_fd,
+	.rx_arm = tunnel_rx_arm,
+};
+
+int tunnel_port_new(const struct port_spec *spec, uint16_t index, struct port **out,
+		    struct err *err)
+{
+	struct tunnel_port *tunnel = calloc(1, sizeof(*tunnel));
+
+	if (tunnel == NULL)
+		return err_set(err, ENOMEM, "port \"%s\": no memory", spec->name);
+	port_init(&tunnel->port, &tunnel_port_ops, spec);
+	tunnel->index = index;
+	/* packet.h cuts segments and fills inner checksums when the uplink copies. */
+	atomic_store(&tunnel->port.tx_offloads,
+		     PORT_TX_CSUM | PORT_TX_TSO4 | PORT_TX_TSO6 | PORT_TX_ECN);
+	*out = &tunnel->port;
+	return 0;
+}
+
+void tunnel_port_explain(struct port *port, bool usable, const char *detail)
+{
+	struct tunnel_port *tunnel = tunnel_of(port);
+
+	if (tunnel->usable != usable || strcmp(tunnel->detail, detail) != 0) {
+		tunnel->usable = usable;
+		snprintf(tunnel->detail, sizeof(tunnel->detail), "%s", detail);
+		atomic_store_explicit(&port->peer_changed, true, memory_order_release);
+	}
+}
