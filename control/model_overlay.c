@@ -143,8 +143,9 @@ static void members_parse(const struct json_reader *reader, struct model_vni *vn
 
 struct model_vni *model_vni_parse(const json_t *value, const char *place, struct problems *problems)
 {
-	static const char *const keys[] = {"vni",   "owner", "switch",	 "vlan",      "vteps", "mtu",
-					   "flood", "tag",   "learning", "bum_limit", NULL};
+	static const char *const keys[] = {"vni",      "owner",	    "switch", "vlan",
+					   "vteps",    "mtu",	    "flood",  "tag",
+					   "learning", "bum_limit", NULL};
 	const json_t *number = json_object_get(value, "vni"),
 		     *list = json_object_get(value, "vteps");
 	size_t n = json_array_size(list);

@@ -185,8 +185,8 @@ static void hops_add(struct overlay_control *overlay, const struct nl_route *rou
 			mtu = UINT16_MAX;
 		*hop = (struct vtep_nexthop){.uplink = (uint16_t)uplink, .mtu = (uint16_t)mtu};
 		memcpy(hop->src_mac, uplinks[uplink].link.mac, 6);
-		hop->resolved = nl_underlay_neighbour(overlay->underlay, &route->hops[i],
-						      hop->dst_mac);
+		hop->resolved =
+			nl_underlay_neighbour(overlay->underlay, &route->hops[i], hop->dst_mac);
 		way->n_resolved += hop->resolved;
 		if (way->mtu == 0 || mtu < way->mtu)
 			way->mtu = (uint16_t)mtu;
@@ -275,9 +275,9 @@ static const struct vni_slot *slot_find(const struct overlay_control *overlay, u
 {
 	const struct vni_slot key = {.vni = vni};
 
-	return overlay->n_slots == 0 ? NULL
-				     : bsearch(&key, overlay->slots, overlay->n_slots,
-					       sizeof(key), slot_compare);
+	return overlay->n_slots == 0
+		       ? NULL
+		       : bsearch(&key, overlay->slots, overlay->n_slots, sizeof(key), slot_compare);
 }
 
 /* A VNI keeps its slot while it lives; counters of a new one begin at zero. */
@@ -357,8 +357,8 @@ static struct overlay_view *view_new(const struct model *model, const struct ove
 			view->n_switches = model->switches[i]->index + 1u;
 	}
 	view->tunnels = calloc(view->n_tunnels + 1, sizeof(*view->tunnels));
-	view->tunnel_of = calloc((size_t)spec->spec.n_peers * view->n_switches + 1,
-				 sizeof(*view->tunnel_of));
+	view->tunnel_of =
+		calloc((size_t)spec->spec.n_peers * view->n_switches + 1, sizeof(*view->tunnel_of));
 	view->rates = calloc(spec->spec.n_vnis + 1, sizeof(*view->rates));
 	if (view->tunnels == NULL || view->tunnel_of == NULL || view->rates == NULL) {
 		overlay_view_free(view);

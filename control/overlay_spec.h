@@ -11,10 +11,11 @@
 struct overlay_spec {
 	struct vtep_spec spec; /* points into the arrays below */
 	struct vxlan_ip locals[VTEP_LOCALS_MAX];
-	uint16_t local_uplink[VTEP_LOCALS_MAX]; /* position of its uplink among the uplinks in the model */
-	struct vtep_peer_spec *peers;		/* one per VTEP that has an uplink, */
-	uint16_t *peer_vtep;			/* which is model->vteps[peer_vtep[peer]] */
-	struct vtep_vni_spec *vnis;		/* as model->vnis */
+	uint16_t local_uplink
+		[VTEP_LOCALS_MAX];    /* position of its uplink among the uplinks in the model */
+	struct vtep_peer_spec *peers; /* one per VTEP that has an uplink, */
+	uint16_t *peer_vtep;	      /* which is model->vteps[peer_vtep[peer]] */
+	struct vtep_vni_spec *vnis;   /* as model->vnis */
 	struct vtep_member *members;
 };
 

@@ -39,10 +39,10 @@ struct uplink_port {
 	int udp_fds[UPLINK_LOCALS_MAX];
 
 	/* the rx worker's */
-	uint8_t *slots;	     /* FRAME_BURST * SLOT_BYTES, touched as they are used */
-	uint16_t n_slots;    /* received */
-	uint16_t slot;	     /* the next to use */
-	uint32_t row_done;   /* payload bytes of it already given out, if it is a row */
+	uint8_t *slots;	   /* FRAME_BURST * SLOT_BYTES, touched as they are used */
+	uint16_t n_slots;  /* received */
+	uint16_t slot;	   /* the next to use */
+	uint32_t row_done; /* payload bytes of it already given out, if it is a row */
 	struct virtio_net_hdr vnet[FRAME_BURST];
 	struct iovec iov[FRAME_BURST][2];
 	struct mmsghdr msgs[FRAME_BURST];
@@ -127,7 +127,8 @@ static bool row_next(struct uplink_port *uplink, const uint8_t *bytes, uint32_t 
 		checksum_store(ip + 10, checksum_sum(ip, WIRE_IP4_LEN));
 	}
 	wire_put16(f->hdr + front - 4, udp_len);
-	f->offload.flags = FRAME_CSUM_VALID; /* the row's checksum was the kernel's to make or to check */
+	f->offload.flags =
+		FRAME_CSUM_VALID; /* the row's checksum was the kernel's to make or to check */
 	frame_fill(f, seg, bytes + front + uplink->row_done, part);
 	uplink->row_done += part;
 	return true;
@@ -243,8 +244,7 @@ static uint16_t uplink_rx(struct port *port, uint16_t queue, uint16_t worker, st
 		port_drop(port, worker, DROP_VXLAN_UNKNOWN_VTEP, n);
 		return n_replies;
 	}
-	return (uint16_t)(n_replies +
-			  frames_decap(uplink, view, worker, &frames[n_replies], n));
+	return (uint16_t)(n_replies + frames_decap(uplink, view, worker, &frames[n_replies], n));
 }
 
 static void uplink_rx_release(struct port *port, uint16_t queue)

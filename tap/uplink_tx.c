@@ -32,7 +32,7 @@
 struct batch {
 	uint32_t n;
 	uint32_t used;
-	uint16_t frame[BATCH_MAX]; /* whose packet it is */
+	uint16_t frame[BATCH_MAX];   /* whose packet it is */
 	uint16_t packets[BATCH_MAX]; /* on the wire */
 	struct virtio_net_hdr vnet[BATCH_MAX];
 	struct iovec iov[BATCH_MAX][2];
@@ -55,7 +55,8 @@ bool uplink_tx_rows_known(void)
 	unsigned int major = 0, minor = 0;
 
 	if (known < 0)
-		known = uname(&system) == 0 && sscanf(system.release, "%u.%u", &major, &minor) == 2 &&
+		known = uname(&system) == 0 &&
+			sscanf(system.release, "%u.%u", &major, &minor) == 2 &&
 			(major > 6 || (major == 6 && minor >= 2));
 	return known > 0;
 }
@@ -152,8 +153,8 @@ static void row_finish(uint8_t *row, uint32_t len, uint8_t outer_len, uint32_t s
 		memset(ip + 10, 0, 2);
 		checksum_store(ip + 10, checksum_sum(ip, WIRE_IP4_LEN));
 	}
-	sum = checksum_fold(checksum_pseudo(is_v6 ? ip + 8 : ip + 12, is_v6 ? 32 : 8, IPPROTO_UDP,
-					    udp_len));
+	sum = checksum_fold(
+		checksum_pseudo(is_v6 ? ip + 8 : ip + 12, is_v6 ? 32 : 8, IPPROTO_UDP, udp_len));
 	memcpy(udp + 6, &sum, sizeof(sum));
 	vnet->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	vnet->csum_start = (uint16_t)udp_off;
@@ -176,7 +177,8 @@ static bool add_row(struct tx *tx, uint16_t frame, struct packet_cursor *c, uint
 	if (len == 0)
 		return false;
 	segment = len - front;
-	while (!alone && !packet_is_done(c) && n < ROW_SEGMENTS_MAX && len + segment <= ROW_BYTES_MAX) {
+	while (!alone && !packet_is_done(c) && n < ROW_SEGMENTS_MAX &&
+	       len + segment <= ROW_BYTES_MAX) {
 		/* A whole packet is written so that its front lies over the row's end, which is kept aside. */
 		uint8_t *at = row + len - front;
 		uint32_t more;

@@ -5,7 +5,8 @@
 
 #include "frame.h"
 
-#define UPLINK_GSO_UDP_L4 5 /* VIRTIO_NET_HDR_GSO_UDP_L4 (virtio 1.3 §5.1.6.2), newer than Debian 12's headers */
+#define UPLINK_GSO_UDP_L4                                                                          \
+	5 /* VIRTIO_NET_HDR_GSO_UDP_L4 (virtio 1.3 §5.1.6.2), newer than Debian 12's headers */
 
 /** uplink_tx_rows_known() - Whether this kernel cuts rows of UDP datagrams for packet sockets (Linux 6.2) */
 bool uplink_tx_rows_known(void);

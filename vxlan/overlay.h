@@ -37,10 +37,11 @@ struct overlay_uplink {
 };
 
 struct overlay_view {
-	struct vtep_table *table; /* owned */
+	struct vtep_table *table;  /* owned */
 	struct neigh_table *neigh; /* owned; NULL: nothing is suppressed */
 	uint16_t n_uplinks;
-	struct overlay_uplink uplinks[OVERLAY_UPLINKS_MAX]; /* vtep_nexthop.uplink is an index here */
+	struct overlay_uplink
+		uplinks[OVERLAY_UPLINKS_MAX]; /* vtep_nexthop.uplink is an index here */
 	uint32_t n_tunnels;
 	struct overlay_tunnel *tunnels; /* owned, by port index */
 	uint32_t n_switches;

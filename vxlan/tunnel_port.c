@@ -211,8 +211,7 @@ static void tunnel_tx(struct port *port, uint16_t queue, struct frame_out *outs,
 static int tunnel_open(const struct port_spec *spec, struct port **out, struct err *err)
 {
 	(void)out;
-	return err_set(err, EINVAL, "port \"%s\": ports of type vxlan come with a VNI",
-		       spec->name);
+	return err_set(err, EINVAL, "port \"%s\": ports of type vxlan come with a VNI", spec->name);
 }
 
 static void tunnel_close(struct port *port)

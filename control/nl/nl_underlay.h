@@ -19,8 +19,8 @@ struct nl_underlay;
 #define NL_HOPS_MAX 8
 
 struct nl_link {
-	int ifindex; /* 0: there is no such interface */
-	bool up;     /* administratively */
+	int ifindex;  /* 0: there is no such interface */
+	bool up;      /* administratively */
 	bool running; /* has a carrier */
 	uint32_t mtu;
 	uint8_t mac[6];
@@ -34,7 +34,7 @@ struct nl_hop {
 struct nl_route {
 	uint8_t n_hops;
 	struct nl_hop hops[NL_HOPS_MAX];
-	uint32_t mtu; /* the route's own, 0: the interface's */
+	uint32_t mtu;  /* the route's own, 0: the interface's */
 	bool is_local; /* the destination is this host */
 };
 

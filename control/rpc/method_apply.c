@@ -31,7 +31,7 @@ static void list_allow(const struct json_reader *reader, const char *key)
 void rpc_apply(struct rpc_call *call)
 {
 	static const char *const keys[] = {"owner", "switches", "ports", "vteps",
-					   "vnis",  "dry_run", NULL};
+					   "vnis",  "dry_run",	NULL};
 	char owner[MODEL_NAME_MAX] = "";
 	struct json_reader reader;
 	struct model *next;

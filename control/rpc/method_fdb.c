@@ -11,8 +11,8 @@
 #include "rpc/server.h"
 
 #define LIST_LIMIT 1000000u
-/* Bytes of an entry's text: two names, and what is around them. */
-#define ENTRY_TEXT_MAX (2 * MODEL_NAME_MAX + 128)
+/* Bytes of an entry's text: three names, and what is around them. */
+#define ENTRY_TEXT_MAX (3 * MODEL_NAME_MAX + 144)
 
 /* Which entries are meant; SNAPSHOT_NONE and 0 mean any. */
 struct filter {
@@ -65,6 +65,7 @@ static bool filter_read(struct rpc_call *call, const char *const keys[], struct 
 struct list_context {
 	struct filter filter;
 	const char *switches[SNAPSHOT_SWITCHES_MAX + 1], *ports[SNAPSHOT_PORTS_MAX];
+	bool is_tunnel[SNAPSHOT_PORTS_MAX];
 	struct evbuffer *text;
 	uint32_t n, limit;
 	bool truncated, no_memory;
@@ -85,6 +86,7 @@ static bool list_entry(const struct fdb_entry *entry, void *arg)
 	struct list_context *list = arg;
 	const char *sw = list->switches[entry->fid >> 12 & 0xfff];
 	const char *port = entry->port < SNAPSHOT_PORTS_MAX ? list->ports[entry->port] : NULL;
+	bool is_tunnel = port != NULL && list->is_tunnel[entry->port];
 	char mac[18];
 
 	if (!filter_match(&list->filter, entry) || sw == NULL || port == NULL)
@@ -96,9 +98,11 @@ static bool list_entry(const struct fdb_entry *entry, void *arg)
 	model_mac_print(entry->mac, mac);
 	if (evbuffer_add_printf(list->text,
 				"%s{\"switch\":\"%s\",\"vlan\":%u,\"mac\":\"%s\",\"port\":\"%s\","
-				"\"age_s\":%u,\"flags\":[%s]}",
+				"%s%.*s%s\"age_s\":%u,\"flags\":[%s]}",
 				list->n == 0 ? "" : ",", sw, entry->fid & 0xfff, mac, port,
-				entry->age_s,
+				is_tunnel ? "\"vtep\":\"" : "",
+				is_tunnel ? (int)(strlen(port) - strlen(sw) - 1) : 0, port,
+				is_tunnel ? "\"," : "", entry->age_s,
 				flags[entry->flags & (FDB_STATIC | FDB_STICKY)]) < 0) {
 		list->no_memory = true;
 		return false;
@@ -133,8 +137,13 @@ void rpc_fdb_list(struct rpc_call *call)
 	}
 	for (size_t i = 0; i < model->n_switches; i++)
 		list->switches[model->switches[i]->index] = model->switches[i]->name;
-	for (size_t i = 0; i < model->n_ports; i++)
-		list->ports[model->ports[i]->index] = model->ports[i]->spec.name;
+	for (size_t i = 0; i < model->n_ports; i++) {
+		uint16_t index = model->ports[i]->index;
+
+		list->ports[index] = model->ports[i]->spec.name;
+		/* its name is VTEP:SWITCH, see model_tunnel_name() */
+		list->is_tunnel[index] = strcmp(model->ports[i]->spec.type, MODEL_TYPE_VXLAN) == 0;
+	}
 	evbuffer_add_printf(call->text, "{\"entries\":[");
 	fdb_walk(datapath_fdb(), list_entry, list);
 	evbuffer_add_printf(call->text, "],\"truncated\":%s}", list->truncated ? "true" : "false");

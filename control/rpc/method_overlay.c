@@ -24,8 +24,8 @@ static bool owner_ok(struct rpc_call *call, const char *kind, const char *name, 
 	if (strcmp(theirs, owner) == 0)
 		return true;
 	problems_add(&call->problems, PROBLEM_STATE,
-		     "%s \"%s\": \"owner\": it belongs to \"%s\", not to \"%s\"", kind, name, theirs,
-		     owner);
+		     "%s \"%s\": \"owner\": it belongs to \"%s\", not to \"%s\"", kind, name,
+		     theirs, owner);
 	return false;
 }
 
@@ -239,10 +239,11 @@ static json_t *counters_print(const struct overlay_counters *counters)
 	const struct overlay_counters *c = counters != NULL ? counters : &none;
 #define COUNTER(field) (json_int_t) __atomic_load_n(&c->field, __ATOMIC_RELAXED)
 
-	return json_pack("{s:{s:I,s:I}, s:{s:I,s:I}, s:I, s:I, s:I}", "rx", "pkts", COUNTER(rx_pkts),
-			 "bytes", COUNTER(rx_bytes), "tx", "pkts", COUNTER(tx_pkts), "bytes",
-			 COUNTER(tx_bytes), "tx_drops", COUNTER(tx_drops), "suppressed",
-			 COUNTER(suppressed), "too_big_answers", COUNTER(too_big_answers));
+	return json_pack("{s:{s:I,s:I}, s:{s:I,s:I}, s:I, s:I, s:I}", "rx", "pkts",
+			 COUNTER(rx_pkts), "bytes", COUNTER(rx_bytes), "tx", "pkts",
+			 COUNTER(tx_pkts), "bytes", COUNTER(tx_bytes), "tx_drops",
+			 COUNTER(tx_drops), "suppressed", COUNTER(suppressed), "too_big_answers",
+			 COUNTER(too_big_answers));
 #undef COUNTER
 }
 
