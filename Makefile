@@ -63,7 +63,7 @@ $(B)/obj/control/lab/%.o:   CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
 $(B)/obj/control/%.o:       CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. $(DPDK_CFLAGS)
 $(B)/obj/vm-runner/%.o:     CFLAGS = $(BASE_CFLAGS) -Idatapath -Ivm-runner
 $(B)/obj/tests/unit/vm-runner/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Ivm-runner -Itests
-$(B)/obj/tests/unit/%.o:    CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -Itests $(DPDK_CFLAGS)
+$(B)/obj/tests/unit/%.o:    CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. -Itests $(DPDK_CFLAGS)
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)

@@ -81,6 +81,9 @@ int cmd_restart(const struct command *command, int argc, char **argv);
 int cmd_test(const struct command *command, int argc, char **argv);
 int cmd_wire(const struct command *command, int argc, char **argv);
 int cmd_switch(const struct command *command, int argc, char **argv);
+int cmd_uplink(const struct command *command, int argc, char **argv);
+int cmd_vtep(const struct command *command, int argc, char **argv);
+int cmd_vni(const struct command *command, int argc, char **argv);
 int cmd_port(const struct command *command, int argc, char **argv);
 
 #endif

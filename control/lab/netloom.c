@@ -51,12 +51,14 @@ static const struct command commands[] = {
 	 "MEMORY is the process' share of physical memory (PSS), guest memory included.\n"
 	 "Exit status: 0; 4 when the named lab is not up.\n",
 	 cmd_ps},
-	{"show", "ports|fdb|switches|links|drops [--watch] [--json] [LAB]",
+	{"show", "ports|fdb|switches|links|drops|vteps|vnis [--watch] [--json] [LAB]",
 	 "what the switches see: ports and counters, addresses, drops",
 	 "  netloom show ports campus        counters per port\n"
 	 "  netloom show fdb                 which address is behind which port, in which VLAN\n"
 	 "  netloom show drops               every frame that did not leave, and what to change\n"
 	 "  netloom show links campus        the cables of the lab file and their state\n"
+	 "  netloom show vteps               other hosts: whether they are reachable, and why not\n"
+	 "  netloom show vnis                VLANs that reach them, with counters\n"
 	 "  netloom show ports --watch       once a second until Ctrl-C\n\n"
 	 "Without LAB: everything in netloomd, also what was made by hand.\n",
 	 cmd_show},
@@ -132,6 +134,27 @@ static const struct command commands[] = {
 	 "--socket: where the VM listens; with --server, where netloomd listens.\n"
 	 "--patch: the other patch port of a link between two switches; each names the other.\n",
 	 cmd_port},
+	{"uplink", "add|set|delete NAME --interface IF --local ADDRESS[,ADDRESS] [--udp-port N]",
+	 "a kernel interface that leads to other hosts",
+	 "  netloom uplink add up --interface eth0 --local 192.0.2.1\n\n"
+	 "The kernel keeps the interface; netloomd takes the VXLAN packets for these addresses.\n",
+	 cmd_uplink},
+	{"vtep", "add|set|delete NAME --uplink UPLINK --remote ADDRESS",
+	 "another host, by its VXLAN address",
+	 "  netloom vtep add hostB --uplink up --remote 192.0.2.2\n\n"
+	 "The other host may run netloom, Linux or Open vSwitch. `netloom show vteps` says whether\n"
+	 "it is reachable, and why not.\n",
+	 cmd_vtep},
+	{"vni",
+	 "add|set|delete NUMBER --switch SW --vlan V --vteps NAME[,NAME] [--mtu N] [--bum-limit N]\n"
+	 "                    [--flood on|off] [--learning on|off] [--tag strip|keep|refuse]",
+	 "let a VLAN of a switch reach other hosts",
+	 "  netloom vni add 10010 --switch lan --vlan 10 --vteps hostB,hostC\n"
+	 "  netloom vni set 10010 --bum-limit 1000\n"
+	 "  netloom vni delete 10010\n\n"
+	 "--mtu: the guests'; refused when the underlay cannot carry it (50 bytes more, IPv6 70).\n"
+	 "--bum-limit: broadcast, unknown and multicast, in packets a second, all copies counted.\n",
+	 cmd_vni},
 };
 
 static void help_print(FILE *out)

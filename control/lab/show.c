@@ -170,7 +170,7 @@ int show_fdb_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *
 void show_fdb_print(const json_t *list, const char *lab)
 {
 	static const char *const headings[] = {"SWITCH", ">VLAN", "MAC", "PORT",
-					       ">AGE",	 "FLAGS", NULL};
+					       "VTEP",	 ">AGE",  "FLAGS", NULL};
 	struct table table;
 	const json_t *entry;
 	char age[32];
@@ -186,6 +186,7 @@ void show_fdb_print(const json_t *list, const char *lab)
 		table_add(&table, "%lld", number_of(entry, "vlan"));
 		table_add(&table, "%s", text_of(entry, "mac", "?"));
 		table_add(&table, "%s", name_short(text_of(entry, "port", "?"), lab));
+		table_add(&table, "%s", name_short(text_of(entry, "vtep", "-"), lab));
 		table_add(&table, "%s",
 			  first != NULL
 				  ? "-"

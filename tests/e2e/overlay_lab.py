@@ -187,7 +187,8 @@ def iperf(lab, server, client, address, seconds=1, *more):
     """Gb/s of TCP from client to server."""
     listener = lab.spawn("iperf3", "-s", "-1", netns=server, stdout=subprocess.DEVNULL)
     wait_for("iperf3", lambda: ":5201" in run("ss", "-Htln", netns=server).stdout)
-    done = run("iperf3", "-c", address, "-t", str(seconds), "-J", *more, netns=client, check=False)
+    amount = () if "-n" in more else ("-t", str(seconds))
+    done = run("iperf3", "-c", address, *amount, "-J", *more, netns=client, check=False)
     listener.terminate()
     listener.wait(LIMIT_S)
     assert done.returncode == 0, done.stdout
