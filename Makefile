@@ -2,6 +2,7 @@
 #
 # make            build everything into build/
 # make demo       install what is missing, build, run examples/campus.yaml, show the result
+# make demo-overlay   two hosts, one VLAN: VXLAN between two namespaces, shown and removed
 # make check      install what is missing, build, run all tests
 # make lint       formatting, static analysis, who-may-include-whom
 # make debug      build with ASan and UBSan into build-debug/
@@ -169,6 +170,11 @@ demo:
 	$(MAKE) all
 	scripts/demo.sh
 
+demo-overlay:
+	scripts/deps.sh --for build --for run
+	$(MAKE) all
+	BUILD=$(B) scripts/demo-overlay.sh
+
 $(B)/obj/bench/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath $(DPDK_CFLAGS)
 $(B)/bench/%: $(B)/obj/bench/%.o $(B)/libdatapath.a $(B)/libbase.a
 	@mkdir -p $(@D)
@@ -199,5 +205,5 @@ clean:
 	rm -rf build build-debug build-fuzz build-clang
 
 .SECONDARY:
-.PHONY: all unit debug fuzzers fuzz deps check lint demo bench install uninstall clean
+.PHONY: all unit debug fuzzers fuzz deps check lint demo demo-overlay bench install uninstall clean
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

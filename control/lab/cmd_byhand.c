@@ -208,6 +208,18 @@ int cmd_switch(const struct command *command, int argc, char **argv)
 	return byhand_run(command, &by_switch, argc, argv, changes);
 }
 
+static json_t *address_list(const char *text)
+{
+	char *copy = strdup(text), *saved = NULL;
+	json_t *list = json_array();
+
+	for (char *word = copy != NULL ? strtok_r(copy, ",", &saved) : NULL; word != NULL;
+	     word = strtok_r(NULL, ",", &saved))
+		json_array_append_new(list, json_string(word));
+	free(copy);
+	return list;
+}
+
 /* One option of `port`. Return: 0 or -EINVAL. */
 static int port_option(int key, const char *value, json_t *port, json_t *vlan)
 {
@@ -234,6 +246,13 @@ static int port_option(int key, const char *value, json_t *port, json_t *vlan)
 	case 'p':
 		json_object_set_new(port, "type", json_string("patch"));
 		return json_object_set_new(port, "peer", json_string(value));
+	case 'i':
+		json_object_set_new(port, "type", json_string("tap"));
+		return json_object_set_new(port, "ifname", json_string(value));
+	case 'N':
+		return json_object_set_new(port, "netns", json_string(value));
+	case 'D':
+		return json_object_set_new(port, "addresses", address_list(value));
 	case 'm':
 		return number_set(port, "mtu", value);
 	case 'q':
@@ -245,14 +264,23 @@ static int port_option(int key, const char *value, json_t *port, json_t *vlan)
 
 int cmd_port(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"socket", required_argument, NULL, 's'}, {"server", no_argument, NULL, 'S'},
-		{"switch", required_argument, NULL, 'w'}, {"access", required_argument, NULL, 'a'},
-		{"trunk", required_argument, NULL, 't'},  {"tunnel", required_argument, NULL, 'u'},
-		{"native", required_argument, NULL, 'n'}, {"tpid", required_argument, NULL, 'T'},
-		{"wire", required_argument, NULL, 'W'},	  {"patch", required_argument, NULL, 'p'},
-		{"mtu", required_argument, NULL, 'm'},	  {"queues", required_argument, NULL, 'q'},
-		{"admin", required_argument, NULL, 'A'},  {0}};
+	static const struct option options[] = {{"socket", required_argument, NULL, 's'},
+						{"server", no_argument, NULL, 'S'},
+						{"switch", required_argument, NULL, 'w'},
+						{"access", required_argument, NULL, 'a'},
+						{"trunk", required_argument, NULL, 't'},
+						{"tunnel", required_argument, NULL, 'u'},
+						{"native", required_argument, NULL, 'n'},
+						{"tpid", required_argument, NULL, 'T'},
+						{"wire", required_argument, NULL, 'W'},
+						{"patch", required_argument, NULL, 'p'},
+						{"mtu", required_argument, NULL, 'm'},
+						{"queues", required_argument, NULL, 'q'},
+						{"admin", required_argument, NULL, 'A'},
+						{"tap", required_argument, NULL, 'i'},
+						{"netns", required_argument, NULL, 'N'},
+						{"address", required_argument, NULL, 'D'},
+						{0}};
 	json_t *port = json_object();
 	json_t *vlan = json_object();
 	int key;

@@ -121,7 +121,8 @@ static const struct command commands[] = {
 	 "--reserved: what happens to 01:80:C2:00:00:0X (spanning tree, LLDP, LACP, PAUSE).\n",
 	 cmd_switch},
 	{"port",
-	 "add|set|delete NAME [--socket PATH [--server]] [--switch SW] [--access V|--trunk "
+	 "add|set|delete NAME [--socket PATH [--server] | --tap IF [--netns NS] [--address A/LEN,..]]\n"
+	 "                    [--switch SW] [--access V|--trunk "
 	 "LIST|--tunnel V]\n"
 	 "                    [--native V] [--tpid T] [--wire PORT] [--patch PORT] [--mtu N] "
 	 "[--queues N] "
@@ -129,9 +130,11 @@ static const struct command commands[] = {
 	 "make a port by hand",
 	 "  netloom port add vm1 --socket /tmp/vm1.sock --switch lan --access 10\n"
 	 "  netloom port add vm2 --socket /tmp/vm2.sock --switch lan --trunk 10,20-29 --native 1\n"
+	 "  netloom port add host --tap lab0 --address 10.0.10.254/24 --switch lan --access 10\n"
 	 "  netloom port set vm1 --access 20\n"
 	 "  netloom port delete vm1\n\n"
 	 "--socket: where the VM listens; with --server, where netloomd listens.\n"
+	 "--tap: a network interface of this host, or of the network namespace NS.\n"
 	 "--patch: the other patch port of a link between two switches; each names the other.\n",
 	 cmd_port},
 	{"uplink", "add|set|delete NAME --interface IF --local ADDRESS[,ADDRESS] [--udp-port N]",
