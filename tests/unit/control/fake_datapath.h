@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "datapath.h"
+#include "worker.h"
 
 #define FAKE_PORTS_MAX 256
 
@@ -118,6 +119,14 @@ void port_init(struct port *port, const struct port_ops *ops, const struct port_
 void port_peer_changed(struct port *port)
 {
 	(void)port;
+}
+
+void port_quiesce(void)
+{
+}
+
+void workers_wake(void)
+{
 }
 
 int datapath_start(const struct datapath_options *options, struct err *err)
