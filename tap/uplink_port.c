@@ -3,7 +3,7 @@
  * See uplink_port.h. rx runs on one worker, uplink_send() on any, the rest on control.
  *
  * Packets are received into FRAME_BURST slots with one recvmmsg. A slot may hold a row: UDP datagrams that nobody has cut yet, because
- * the sender's kernel left that to a NIC and none was on the way. It is cut here, into as many frames, and what does not fit
+ * the sender's kernel left that to a NIC and none was on the way. If it is one TCP flow it becomes one large frame again (merge.h), else it is cut, and what does not fit
  * into one burst waits in its slot for the next: slots are only received into again when all have been used up.
  */
 #include "uplink_port.h"
@@ -24,6 +24,7 @@
 #include "uplink_tx.h"
 #include "vxlan/checksum.h"
 #include "vxlan/decap.h"
+#include "vxlan/merge.h"
 #include "vxlan/overlay.h"
 #include "vxlan/wire.h"
 
@@ -46,7 +47,7 @@ struct uplink_port {
 	struct virtio_net_hdr vnet[FRAME_BURST];
 	struct iovec iov[FRAME_BURST][2];
 	struct mmsghdr msgs[FRAME_BURST];
-	struct frame_seg segs[FRAME_BURST];
+	struct frame_seg segs[FRAME_BURST][FRAME_SEGS_MAX];
 	struct pull_scratch scratch;
 	struct reply replies[FRAME_BURST];
 
@@ -100,36 +101,47 @@ static uint16_t row_front(const uint8_t *bytes, uint32_t len, const struct virti
 	return len > front ? front : 0;
 }
 
-/* The next datagram of a row as a frame. Return: false when there is none left. */
-static bool row_next(struct uplink_port *uplink, const uint8_t *bytes, uint32_t len,
-		     const struct virtio_net_hdr *vnet, struct frame *f, struct frame_seg *seg)
+/* A frame made of part of a row, or of a row that was merged, says its own length outside. */
+static void outer_lengths(struct frame *f, uint16_t front)
 {
-	uint16_t front = row_front(bytes, len, vnet), udp_len;
+	uint16_t udp_len = (uint16_t)(f->len - front + WIRE_UDP_LEN);
+	uint8_t *ip = f->hdr + WIRE_ETH_LEN;
+
+	wire_put16(f->hdr + front - 4, udp_len);
+	if (front == OUTER6_FRONT) {
+		wire_put16(ip + 4, udp_len);
+		return;
+	}
+	wire_put16(ip + 2, (uint16_t)(udp_len + WIRE_IP4_LEN));
+	memset(ip + 10, 0, 2);
+	checksum_store(ip + 10, checksum_sum(ip, WIRE_IP4_LEN));
+}
+
+/* The next frame of a row: all of it, or its next datagram. Return: false when there is none left. */
+static bool row_next(struct uplink_port *uplink, uint8_t *bytes, uint32_t len,
+		     const struct virtio_net_hdr *vnet, struct frame *f, struct frame_seg *segs)
+{
+	uint16_t front = row_front(bytes, len, vnet);
 	uint32_t part;
-	uint8_t *ip;
 
 	if (front == 0 || uplink->row_done >= len - front)
 		return false;
+	if (uplink->row_done == 0 && merge_row(bytes, len, front, vnet->gso_size, f, segs)) {
+		outer_lengths(f, front);
+		uplink->row_done = len - front;
+		return true;
+	}
 	part = len - front - uplink->row_done;
 	if (part > vnet->gso_size)
 		part = vnet->gso_size;
-	udp_len = (uint16_t)(part + WIRE_UDP_LEN);
 	frame_empty(f);
 	f->hdr_len = front;
 	f->len = front;
 	memcpy(f->hdr, bytes, front);
-	ip = f->hdr + WIRE_ETH_LEN;
-	if (front == OUTER6_FRONT) {
-		wire_put16(ip + 4, udp_len);
-	} else {
-		wire_put16(ip + 2, (uint16_t)(udp_len + WIRE_IP4_LEN));
-		memset(ip + 10, 0, 2);
-		checksum_store(ip + 10, checksum_sum(ip, WIRE_IP4_LEN));
-	}
-	wire_put16(f->hdr + front - 4, udp_len);
-	f->offload.flags =
-		FRAME_CSUM_VALID; /* the row's checksum was the kernel's to make or to check */
-	frame_fill(f, seg, bytes + front + uplink->row_done, part);
+	/* the row's checksum was the kernel's to make or to check */
+	f->offload.flags = FRAME_CSUM_VALID;
+	frame_fill(f, segs, bytes + front + uplink->row_done, part);
+	outer_lengths(f, front);
 	uplink->row_done += part;
 	return true;
 }
@@ -148,24 +160,24 @@ static void slots_receive(struct uplink_port *uplink)
 
 /* The next frame out of the slots. Return: false when they are used up. */
 static bool slots_next(struct uplink_port *uplink, uint16_t worker, struct frame *f,
-		       struct frame_seg *seg)
+		       struct frame_seg *segs)
 {
 	while (uplink->slot < uplink->n_slots) {
 		const struct virtio_net_hdr *vnet = &uplink->vnet[uplink->slot];
-		const uint8_t *bytes = uplink->slots + (size_t)uplink->slot * SLOT_BYTES;
+		uint8_t *bytes = uplink->slots + (size_t)uplink->slot * SLOT_BYTES;
 		uint32_t got = uplink->msgs[uplink->slot].msg_len, len = got - sizeof(*vnet);
 		bool is_row = vnet->gso_type == UPLINK_GSO_UDP_L4;
 
 		if (got < sizeof(*vnet) || len > FRAME_LEN_MAX) {
 			port_drop(&uplink->port, worker, DROP_OVERSIZE, 1);
 		} else if (is_row) {
-			if (row_next(uplink, bytes, len, vnet, f, seg))
+			if (row_next(uplink, bytes, len, vnet, f, segs))
 				return true;
 			if (uplink->row_done == 0)
 				port_drop(&uplink->port, worker, DROP_BAD_OFFLOAD, 1);
 		} else {
 			frame_empty(f);
-			frame_fill(f, seg, bytes, len);
+			frame_fill(f, segs, bytes, len);
 			uplink->slot++;
 			if (tap_vnet_read(vnet, &f->offload))
 				return true;
@@ -238,7 +250,7 @@ static uint16_t uplink_rx(struct port *port, uint16_t queue, uint16_t worker, st
 	if (uplink->slot >= uplink->n_slots)
 		slots_receive(uplink);
 	while (n_replies + n < max &&
-	       slots_next(uplink, worker, &frames[n_replies + n], &uplink->segs[n]))
+	       slots_next(uplink, worker, &frames[n_replies + n], uplink->segs[n]))
 		n++;
 	if (view == NULL) {
 		port_drop(port, worker, DROP_VXLAN_UNKNOWN_VTEP, n);
