@@ -38,7 +38,8 @@ static void port_fill(struct port_config *config, const struct model *model,
 	config->vlan = port->vlan;
 	config->is_tunnel = strcmp(port->spec.type, MODEL_TYPE_VXLAN) == 0;
 	if (config->is_tunnel)
-		config->vlan.mode = VLAN_ACCESS; /* frames carry no tag in a tunnel: the VNI says it */
+		config->vlan.mode =
+			VLAN_ACCESS; /* frames carry no tag in a tunnel: the VNI says it */
 	if (config->is_patch)
 		config->peer = running_index(model, live, port->patch_peer);
 	if (port->attachment == MODEL_ON_SWITCH) {

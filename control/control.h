@@ -24,9 +24,9 @@ struct control {
 	struct apply *apply;
 	struct ageing *ageing;
 	struct overlay_control *overlay; /* NULL in tests of control alone */
-	struct rpc_server *rpc;	   /* NULL until it listens */
-	struct event *datapath_ev; /* datapath_event_fd() */
-	const char *state_path;	   /* borrowed */
+	struct rpc_server *rpc;		 /* NULL until it listens */
+	struct event *datapath_ev;	 /* datapath_event_fd() */
+	const char *state_path;		 /* borrowed */
 	uint64_t started_ns;
 };
 

@@ -106,9 +106,8 @@ static const struct {
 	{"socket", MODEL_TYPE_VHOST_USER}, {"server", MODEL_TYPE_VHOST_USER},
 	{"rx", MODEL_TYPE_PCAP},	   {"tx", MODEL_TYPE_PCAP},
 	{"peer", MODEL_TYPE_PATCH},	   {"netns", MODEL_TYPE_TAP},
-	{"mac", MODEL_TYPE_TAP},
-	{"addresses", MODEL_TYPE_TAP},	   {"local", MODEL_TYPE_UPLINK},
-	{"udp_port", MODEL_TYPE_UPLINK},
+	{"mac", MODEL_TYPE_TAP},	   {"addresses", MODEL_TYPE_TAP},
+	{"local", MODEL_TYPE_UPLINK},	   {"udp_port", MODEL_TYPE_UPLINK},
 };
 
 /* The socket or file behind a port. */
@@ -123,8 +122,8 @@ static void path_parse(const struct json_reader *reader, const char *key, char *
 static void type_parse(const struct json_reader *reader, struct model_port *port)
 {
 	static const char *const types[] = {MODEL_TYPE_VHOST_USER, MODEL_TYPE_PCAP,
-					    MODEL_TYPE_PATCH, MODEL_TYPE_TAP, MODEL_TYPE_UPLINK,
-					    NULL};
+					    MODEL_TYPE_PATCH,	   MODEL_TYPE_TAP,
+					    MODEL_TYPE_UPLINK,	   NULL};
 	uint32_t n_queues = 1;
 	int type;
 
@@ -162,10 +161,11 @@ static void type_parse(const struct json_reader *reader, struct model_port *port
 	} else if (strcmp(types[type], MODEL_TYPE_UPLINK) == 0) {
 		model_uplink_parse(reader, port->spec.ifname, &port->uplink);
 		if (json_read_has(reader, "switch") || json_read_has(reader, "wire"))
-			problems_add(reader->problems, PROBLEM_PARAMS,
-				     "%s: an uplink is on no switch and no wire; VNIs join switches "
-				     "to it",
-				     reader->what);
+			problems_add(
+				reader->problems, PROBLEM_PARAMS,
+				"%s: an uplink is on no switch and no wire; VNIs join switches "
+				"to it",
+				reader->what);
 	} else if (strcmp(types[type], MODEL_TYPE_PCAP) == 0) {
 		path_parse(reader, "rx", port->spec.path);
 		path_parse(reader, "tx", port->spec.tx_path);
@@ -208,10 +208,9 @@ void model_port_parse(const json_t *value, const char *place, struct model_port 
 		      struct problems *problems)
 {
 	static const char *const keys[] = {
-		"name",	  "owner",  "type",   "mtu",   "admin", "sticky",    "fdb_limit",
-		"socket", "server", "queues", "rx",    "tx",	"peer",	     "switch",
-		"vlan",	  "wire",   "ifname", "netns", "mac",	"addresses", "local",
-		"udp_port", NULL};
+		"name",	  "owner",  "type", "mtu",	 "admin", "sticky",   "fdb_limit", "socket",
+		"server", "queues", "rx",   "tx",	 "peer",  "switch",   "vlan",	   "wire",
+		"ifname", "netns",  "mac",  "addresses", "local", "udp_port", NULL};
 	static const char *const states[] = {"up", "down", NULL};
 	uint32_t mtu = MODEL_MTU_DEFAULT;
 	struct json_reader reader;

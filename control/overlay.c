@@ -495,7 +495,7 @@ static int way_compare(const void *a, const void *b)
 const struct overlay_way *overlay_way(const struct overlay_control *overlay, const char *vtep)
 {
 	static const struct overlay_way none = {.detail = "not known yet"};
-	struct named_way key, *found = NULL;
+	struct named_way key = {.way = {.usable = false}}, *found = NULL;
 
 	snprintf(key.vtep, sizeof(key.vtep), "%s", vtep);
 	if (overlay->n_ways > 0)

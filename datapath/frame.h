@@ -59,9 +59,11 @@ struct frame {
 	uint32_t len;	  /* hdr_len + all segments */
 	const struct frame_seg *segs;
 	struct frame_offload offload;
-	uint16_t in_port; /* index in the snapshot: set by the worker, or by the rx of a port with rx_for_others */
-	uint16_t given_vid; /* the VLAN is known already and the frame has no tag for it (tunnels); 0: classify */
-	bool no_learn;	    /* its source is not to be learned (tunnels whose stations are announced) */
+	uint16_t
+		in_port; /* index in the snapshot: set by the worker, or by the rx of a port with rx_for_others */
+	uint16_t
+		given_vid; /* the VLAN is known already and the frame has no tag for it (tunnels); 0: classify */
+	bool no_learn; /* its source is not to be learned (tunnels whose stations are announced) */
 
 	/* set by the stages */
 	uint8_t n_tags; /* VLAN tags in hdr (parse), at most 2 are looked at */

@@ -46,8 +46,8 @@ static void flood(struct pipeline *pl, const struct burst *b, struct frame *f)
 		uint16_t index = sw->ports[i];
 		const struct port_config *port = &b->cfg->ports[index];
 
-		if (index == f->in_port || !port->admin_up || !vlan_is_member(&port->vlan, f->vid) ||
-		    (in->is_tunnel && port->is_tunnel))
+		if (index == f->in_port || !port->admin_up ||
+		    !vlan_is_member(&port->vlan, f->vid) || (in->is_tunnel && port->is_tunnel))
 			continue;
 		output_to(pl, b->cfg, f, index);
 		reached = true;

@@ -78,9 +78,9 @@ ip netns exec "${tag}gA" ping -c 5 -i 0.2 -W 5 10.0.10.2
 echo
 echo "--- TCP from guest A to guest B (iperf3)"
 ip netns exec "${tag}gB" iperf3 -s -1 >/dev/null &
-for try in 1 2 3 4 5 6 7 8 9 10; do
-	ip netns exec "${tag}gB" ss -Htln | grep -q :5201 && break
-	sleep 0.2
+tries=50
+until ip netns exec "${tag}gB" ss -Htln | grep -q :5201 || [ $((tries -= 1)) = 0 ]; do
+	sleep 0.1
 done
 ip netns exec "${tag}gA" iperf3 -c 10.0.10.2 -t 2 | grep -E 'sender|receiver'
 wait

@@ -121,7 +121,8 @@ static const struct command commands[] = {
 	 "--reserved: what happens to 01:80:C2:00:00:0X (spanning tree, LLDP, LACP, PAUSE).\n",
 	 cmd_switch},
 	{"port",
-	 "add|set|delete NAME [--socket PATH [--server] | --tap IF [--netns NS] [--address A/LEN,..]]\n"
+	 "add|set|delete NAME [--socket PATH [--server] | --tap IF [--netns NS] [--address "
+	 "A/LEN,..]]\n"
 	 "                    [--switch SW] [--access V|--trunk "
 	 "LIST|--tunnel V]\n"
 	 "                    [--native V] [--tpid T] [--wire PORT] [--patch PORT] [--mtu N] "
@@ -145,18 +146,21 @@ static const struct command commands[] = {
 	{"vtep", "add|set|delete NAME --uplink UPLINK --remote ADDRESS",
 	 "another host, by its VXLAN address",
 	 "  netloom vtep add hostB --uplink up --remote 192.0.2.2\n\n"
-	 "The other host may run netloom, Linux or Open vSwitch. `netloom show vteps` says whether\n"
+	 "The other host may run netloom, Linux or Open vSwitch. `netloom show vteps` says "
+	 "whether\n"
 	 "it is reachable, and why not.\n",
 	 cmd_vtep},
 	{"vni",
-	 "add|set|delete NUMBER --switch SW --vlan V --vteps NAME[,NAME] [--mtu N] [--bum-limit N]\n"
+	 "add|set|delete NUMBER --switch SW --vlan V --vteps NAME[,NAME] [--mtu N] [--bum-limit "
+	 "N]\n"
 	 "                    [--flood on|off] [--learning on|off] [--tag strip|keep|refuse]",
 	 "let a VLAN of a switch reach other hosts",
 	 "  netloom vni add 10010 --switch lan --vlan 10 --vteps hostB,hostC\n"
 	 "  netloom vni set 10010 --bum-limit 1000\n"
 	 "  netloom vni delete 10010\n\n"
 	 "--mtu: the guests'; refused when the underlay cannot carry it (50 bytes more, IPv6 70).\n"
-	 "--bum-limit: broadcast, unknown and multicast, in packets a second, all copies counted.\n",
+	 "--bum-limit: broadcast, unknown and multicast, in packets a second, all copies "
+	 "counted.\n",
 	 cmd_vni},
 };
 

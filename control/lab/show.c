@@ -169,7 +169,7 @@ int show_fdb_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *
 
 void show_fdb_print(const json_t *list, const char *lab)
 {
-	static const char *const headings[] = {"SWITCH", ">VLAN", "MAC", "PORT",
+	static const char *const headings[] = {"SWITCH", ">VLAN", "MAC",   "PORT",
 					       "VTEP",	 ">AGE",  "FLAGS", NULL};
 	struct table table;
 	const json_t *entry;
