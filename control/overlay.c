@@ -135,6 +135,12 @@ static void uplink_ask(struct overlay_control *overlay, const struct model_port 
 
 	memset(state, 0, sizeof(*state));
 	state->port = port;
+	if (!port->admin_up) {
+		snprintf(state->detail, sizeof(state->detail),
+			 "administratively down; `netloom port set %s --admin up`",
+			 port->spec.name);
+		return;
+	}
 	if (nl_underlay_link(overlay->underlay, ifname, &state->link) != 0 ||
 	    state->link.ifindex == 0) {
 		snprintf(state->detail, sizeof(state->detail),
