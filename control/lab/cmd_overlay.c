@@ -149,20 +149,22 @@ static int object_run(const struct object *object, const char *verb, const char 
 {
 	struct err err = {.text = ""};
 	char method[32];
-	int rc = 0;
+	int rc = 0, hold = -1;
 
 	if (strcmp(verb, "delete") == 0) {
 		snprintf(method, sizeof(method), "%s.delete", object->noun);
 		rc = rpc_once(method, json_pack("{s:O}", object->id_key, id), NULL, &err);
-		if (rc == 0)
-			daemon_stop_if_idle(NULL, &err);
 	} else {
 		if (strcmp(verb, "add") == 0)
-			rc = daemon_ensure(NULL, &err);
+			rc = daemon_ensure(NULL, &hold, &err);
 		if (rc == 0)
 			rc = object_put(object, strcmp(verb, "add") == 0, id, id_text, changes,
 					&err);
+		daemon_release(&hold);
 	}
+	/* Also after an `add` that was refused: it may have started netloomd. */
+	if (strcmp(verb, rc == 0 ? "delete" : "add") == 0)
+		daemon_stop_if_idle(NULL, NULL);
 	return rc < 0 ? cli_fail(rc, &err) : CLI_OK;
 }
 
