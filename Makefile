@@ -87,7 +87,7 @@ $(B)/libvm.a:       $(call obj,$(VM_SRC))
 
 CONTROL_LIBS := -lpcap -ljansson -levent_core -lnl-route-3 -lnl-3
 LAB_LIBS     := -lyaml -ljansson -levent_core -lcrypto
-VM_LIBS      := -levent_core -ljansson -lcrypto -lseccomp -lcap-ng -llz4 -lz -llzma -lzstd -lpthread
+VM_LIBS      := -levent_core -ljansson -l:libcrypto.a -lseccomp -lcap-ng -llz4 -lz -llzma -lzstd -lpthread
 
 $(B)/netloomd: $(B)/obj/control/netloomd.o $(B)/libcontrol.a $(B)/libtap.a $(B)/libvxlan.a $(B)/libdatapath.a \
 		$(B)/libbase.a
