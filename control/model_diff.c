@@ -102,7 +102,7 @@ enum diff_op diff_port(const struct model_port *old, const struct model_port *ne
 	spec_diff(&old->spec, &next->spec, &detail);
 	if (!model_tap_equal(&old->tap, &next->tap))
 		detail_add(&detail, "namespace, mac or addresses differ");
-	if (memcmp(&old->uplink, &next->uplink, sizeof(old->uplink)) != 0)
+	if (!model_uplink_equal(&old->uplink, &next->uplink))
 		detail_add(&detail, "local or udp_port differs");
 	replace = detail.used > 0;
 	if (strcmp(old->owner, next->owner) != 0)

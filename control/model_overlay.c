@@ -80,6 +80,17 @@ void model_uplink_parse(const struct json_reader *reader, char ifname[16],
 		local_parse(reader, item, &uplink->config);
 }
 
+bool model_uplink_equal(const struct model_uplink *a, const struct model_uplink *b)
+{
+	if (a->config.udp_port != b->config.udp_port || a->config.n_locals != b->config.n_locals)
+		return false;
+	for (uint8_t i = 0; i < a->config.n_locals; i++) {
+		if (!vxlan_ip_equal(&a->config.locals[i], &b->config.locals[i]))
+			return false;
+	}
+	return true;
+}
+
 void model_uplink_print(const char *ifname, const struct model_uplink *uplink, json_t *object)
 {
 	json_t *list = json_array();

@@ -50,6 +50,8 @@ struct model_vni {
 /** model_uplink_parse() - Read `ifname`, `local`, `udp_port`; faults go to the reader's problems */
 void model_uplink_parse(const struct json_reader *reader, char ifname[16],
 			struct model_uplink *uplink);
+/** model_uplink_equal() - Whether two uplinks have the same addresses and UDP port */
+bool model_uplink_equal(const struct model_uplink *a, const struct model_uplink *b);
 void model_uplink_print(const char *ifname, const struct model_uplink *uplink, json_t *object);
 
 /** model_vtep_parse() - Read {name, owner?, uplink, remote}; see model_switch_parse() */
