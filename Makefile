@@ -185,6 +185,7 @@ bench:
 	$(MAKE) all $(B)/bench/pipeline
 	$(B)/bench/pipeline
 	BUILD=$(abspath $(B)) bench/ports-memory.sh
+	BUILD=$(abspath $(B)) bench/lab.sh
 	BUILD=$(abspath $(B)) bench/v2v.py
 	BUILD=$(abspath $(B)) bench/vmm-boot.sh
 
