@@ -66,6 +66,13 @@ $(B)/obj/vm-runner/%.o:     CFLAGS = $(BASE_CFLAGS) -Idatapath -Ivm-runner
 $(B)/obj/tests/unit/vm-runner/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Ivm-runner -Itests
 $(B)/obj/tests/unit/%.o:    CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. -Itests $(DPDK_CFLAGS)
 
+# What is compiled in changes with PREFIX
+$(call obj,$(LAB_SRC)): $(B)/prefix
+$(B)/prefix: always
+	@mkdir -p $(@D)
+	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@
+always:
+
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -206,5 +213,5 @@ clean:
 	rm -rf build build-debug build-fuzz build-clang
 
 .SECONDARY:
-.PHONY: all unit debug fuzzers fuzz deps check lint demo demo-overlay bench install uninstall clean
+.PHONY: always all unit debug fuzzers fuzz deps check lint demo demo-overlay bench install uninstall clean
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
