@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The measuring half of vmm-boot.sh: vmm-boot-rounds.py VM-RUNNER KERNEL INITRD ROUNDS, where KVM works."""
 import os
-import select
 import statistics
 import subprocess
 import sys
@@ -12,16 +11,17 @@ import time
 RUNNER, KERNEL, INITRD, ROUNDS = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 APPEND = "console=ttyS0 quiet panic=-1"
 LIMIT_S = 180
+LOOK_S = 0.005  # between two looks at the serial log: what a time may be too long by
 QEMU = ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-smp", "1", "-m", "256", "-nodefaults", "-no-user-config",
         "-display", "none", "-object", "memory-backend-memfd,id=ram,size=256M,share=on",
         "-kernel", KERNEL, "-initrd", INITRD, "-append", APPEND]
 
 
-def commands(fifo):
-    serial = ["-chardev", f"file,id=s,path={fifo}", "-serial", "chardev:s"]
+def commands(log):
+    serial = ["-chardev", f"file,id=s,path={log}", "-serial", "chardev:s"]
     return {
         "vm-runner": [RUNNER, "--kernel", KERNEL, "--initrd", INITRD, "--append", APPEND, "--memory", "256M", "--serial",
-                      f"log={fifo}"],
+                      f"log={log}"],
         "microvm": QEMU + ["-M", "microvm,memory-backend=ram"] + serial,
         # what QEMU's documentation recommends for speed, but for the serial port, which we need
         "microvm tuned": QEMU + ["-M", "microvm,x-option-roms=off,pit=off,pic=off,rtc=off,isa-serial=on,memory-backend=ram"]
@@ -46,40 +46,39 @@ def memory_beyond_guest(pid):
     return rss, pss
 
 
-def boot(command, fifo):
+def boot(command, log):
     """Seconds from exec to init's line, RSS, PSS."""
-    reader = os.open(fifo, os.O_RDWR)
-    text = b""
+    with open(log, "wb"):
+        pass
     start = time.monotonic()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        while b"INIT-REACHED" not in text:
-            left = start + LIMIT_S - time.monotonic()
-            ready, _, _ = select.select([reader, process.stderr], [], [], max(left, 0))
-            if reader in ready:
-                text += os.read(reader, 65536)
-            elif process.poll() is not None or not ready:
-                sys.exit(f"{command[0]} did not reach init: {text[-500:]!r} {process.stderr.read()!r}")
-            else:
-                os.read(process.stderr.fileno(), 65536)
-        seconds = time.monotonic() - start
-        return (seconds, *memory_beyond_guest(process.pid))
-    finally:
-        process.kill()
-        process.wait()
-        os.close(reader)
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said)
+        try:
+            while True:
+                with open(log, "rb") as file:
+                    text = file.read()
+                if b"INIT-REACHED" in text:
+                    break
+                if process.poll() is not None or time.monotonic() - start > LIMIT_S:
+                    said.seek(0)
+                    sys.exit(f"{command[0]} did not reach init: {text[-500:]!r} {said.read()[-2000:]!r}")
+                time.sleep(LOOK_S)
+            seconds = time.monotonic() - start
+            return (seconds, *memory_beyond_guest(process.pid))
+        finally:
+            process.kill()
+            process.wait()
 
 
 def main():
     with tempfile.TemporaryDirectory() as directory:
-        fifo = os.path.join(directory, "serial")
-        os.mkfifo(fifo)
-        todo = commands(fifo)
+        log = os.path.join(directory, "serial")
+        todo = commands(log)
         results = {name: [] for name in todo}
         for number in range(ROUNDS + 1):
             names = list(todo) if number % 2 else list(reversed(todo))
             for name in names:
-                result = boot(todo[name], fifo)
+                result = boot(todo[name], log)
                 print(f"round {number} {name:13} {result[0]:7.3f} s {result[1]:7} KiB", file=sys.stderr, flush=True)
                 if number:  # the first one fills page caches
                     results[name].append(result)
