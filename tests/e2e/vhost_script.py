@@ -133,7 +133,14 @@ class FrontEnd:
             self.offer(RX)
         return 0
 
-    # The rings
+    # The rings. Indices that the switch reads at any time are one store each: struct.pack_into() writes zeros first, and
+    # an index that jumps back to 0 for a moment is a broken ring.
+
+    def load16(self, at):
+        return ctypes.c_uint16.from_buffer(self.memory, at).value
+
+    def store16(self, at, value):
+        ctypes.c_uint16.from_buffer(self.memory, at).value = value & 0xffff
 
     def buffer(self, ring, index):
         return 0x10000 + (ring * SIZE + index) * BUFFER
@@ -147,9 +154,9 @@ class FrontEnd:
             self.memory[at:at + length] = bytes(VNET) + frame
         base = 0x4000 * ring
         struct.pack_into("<QIHH", self.memory, base + 16 * index, at, length, 2 if ring == RX else 0, 0)
-        struct.pack_into("<H", self.memory, base + 0x1000 + 4 + 2 * index, index)
+        self.store16(base + 0x1000 + 4 + 2 * index, index)
         self.next[ring] += 1
-        struct.pack_into("<H", self.memory, base + 0x1000 + 2, self.next[ring] & 0xffff)
+        self.store16(base + 0x1000 + 2, self.next[ring])
 
     def kick_ring(self, ring):
         """Tell the switch; must not block even if the eventfd was made to."""
@@ -162,7 +169,7 @@ class FrontEnd:
     def received(self):
         """Take what has come, giving the buffers back."""
         frames = []
-        used = struct.unpack_from("<H", self.memory, 0x2000 + 2)[0]
+        used = self.load16(0x2000 + 2)
         while self.seen[RX] & 0xffff != used:
             index, length = struct.unpack_from("<II", self.memory, 0x2000 + 4 + 8 * (self.seen[RX] % SIZE))
             at = self.buffer(RX, index)
