@@ -23,9 +23,9 @@
 #include "uplink_socket.h"
 #include "uplink_tx.h"
 #include "vxlan/checksum.h"
-#include "vxlan/decap.h"
 #include "vxlan/merge.h"
 #include "vxlan/overlay.h"
+#include "vxlan/tunnel_rx.h"
 #include "vxlan/wire.h"
 
 #define SLOT_BYTES   (FRAME_LEN_MAX + 1) /* one more, to notice what is too long */
@@ -190,52 +190,6 @@ static bool slots_next(struct uplink_port *uplink, uint16_t worker, struct frame
 	return false;
 }
 
-static void frame_move(struct frame *to, const struct frame *from)
-{
-	if (to == from)
-		return;
-	*to = *from;
-	to->hdr = to->buf + (from->hdr - from->buf);
-}
-
-/* What is left after decapsulation, next to each other, with the tunnel as ingress port. */
-static uint16_t frames_decap(struct uplink_port *uplink, const struct overlay_view *view,
-			     uint16_t worker, struct frame *frames, uint16_t n)
-{
-	struct decap_info infos[FRAME_BURST];
-	uint16_t kept = 0;
-
-	decap_burst(view->table, frames, infos, n, &uplink->scratch);
-	for (uint16_t i = 0; i < n; i++) {
-		const struct vtep_vni *vni;
-		struct overlay_counters *counters;
-		uint16_t index;
-
-		if (infos[i].verdict == DECAP_DROP)
-			port_drop(&uplink->port, worker, infos[i].drop, 1);
-		if (infos[i].verdict != DECAP_INNER)
-			continue;
-		vni = &view->table->vnis[infos[i].vni];
-		index = vni->sw < view->n_switches
-				? view->tunnel_of[infos[i].peer * view->n_switches + vni->sw]
-				: VTEP_NONE;
-		frames[i].in_port = index;
-		frames[i].given_vid = vni->vid;
-		frames[i].no_learn = vni->learning_off;
-		counters = overlay_counters(vni->slot);
-		overlay_count(&counters->rx_pkts, 1);
-		overlay_count(&counters->rx_bytes, frames[i].len);
-		if (index < view->n_tunnels && view->tunnels[index].port != NULL) {
-			struct port *tunnel = view->tunnels[index].port;
-
-			overlay_count(&tunnel->rxq[0].pkts, 1);
-			overlay_count(&tunnel->rxq[0].bytes, frames[i].len);
-		}
-		frame_move(&frames[kept++], &frames[i]);
-	}
-	return kept;
-}
-
 static uint16_t uplink_rx(struct port *port, uint16_t queue, uint16_t worker, struct frame *frames,
 			  uint16_t max)
 {
@@ -252,11 +206,8 @@ static uint16_t uplink_rx(struct port *port, uint16_t queue, uint16_t worker, st
 	while (n_replies + n < max &&
 	       slots_next(uplink, worker, &frames[n_replies + n], uplink->segs[n]))
 		n++;
-	if (view == NULL) {
-		port_drop(port, worker, DROP_VXLAN_UNKNOWN_VTEP, n);
-		return n_replies;
-	}
-	return (uint16_t)(n_replies + frames_decap(uplink, view, worker, &frames[n_replies], n));
+	return (uint16_t)(n_replies +
+			  tunnel_rx(view, port, worker, &frames[n_replies], n, &uplink->scratch));
 }
 
 static void uplink_rx_release(struct port *port, uint16_t queue)
