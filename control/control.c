@@ -14,6 +14,7 @@
 #include "overlay.h"
 #include "rpc/server.h"
 #include "state.h"
+#include "watch.h"
 
 static void datapath_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -68,6 +69,11 @@ int control_start(struct control *control, struct err *err)
 		rc = -EIO;
 		goto no_event;
 	}
+	control->watch = watch_new(control);
+	if (control->watch == NULL) {
+		rc = err_set(err, ENOMEM, "out of memory");
+		goto no_event;
+	}
 	apply_watch(control->apply, overlay_sync, control->overlay);
 	rc = state_restore(control, err);
 	if (rc != 0)
@@ -76,6 +82,7 @@ int control_start(struct control *control, struct err *err)
 
 no_event:
 	datapath_stop();
+	watch_free(control->watch);
 	overlay_control_free(control->overlay);
 	if (control->datapath_ev != NULL)
 		event_free(control->datapath_ev);
@@ -92,6 +99,7 @@ void control_stop(struct control *control)
 	event_free(control->datapath_ev);
 	ageing_free(control->ageing);
 	datapath_stop();
+	watch_free(control->watch);
 	overlay_control_free(control->overlay);
 	apply_free(control->apply);
 	datapath_fini();
@@ -157,6 +165,7 @@ json_t *control_change(struct control *control, struct model *next, bool dry_run
 			  (json_int_t)apply_generation(control->apply));
 	rpc_server_event(control->rpc, event);
 	json_decref(event);
+	watch_links(control->watch);
 	return changes;
 
 refused:
@@ -181,4 +190,5 @@ void control_port_changed(struct port *port, void *arg)
 			  "connected", status.connected, "running", status.running);
 	rpc_server_event(control->rpc, event);
 	json_decref(event);
+	watch_links(control->watch);
 }

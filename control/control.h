@@ -18,6 +18,7 @@
 struct ageing;
 struct overlay_control;
 struct rpc_server;
+struct watch;
 
 struct control {
 	struct event_base *base; /* borrowed */
@@ -25,6 +26,7 @@ struct control {
 	struct ageing *ageing;
 	struct overlay_control *overlay; /* NULL in tests of control alone */
 	struct rpc_server *rpc;		 /* NULL until it listens */
+	struct watch *watch;		 /* what `events` tells; NULL in tests of control alone */
 	struct event *datapath_ev;	 /* datapath_event_fd() */
 	const char *state_path;		 /* borrowed */
 	uint64_t started_ns;

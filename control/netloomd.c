@@ -21,8 +21,10 @@
 #include "control.h"
 #include "datapath.h"
 #include "lock.h"
+#include "metrics.h"
 #include "options.h"
 #include "rpc/server.h"
+#include "watch.h"
 
 /* Free 2 MiB pages from which on hugepages are the default. */
 #define HUGEPAGES_WANTED 64
@@ -119,6 +121,7 @@ static int serve(struct options *options, struct err *err)
 {
 	struct event *signals[2] = {NULL, NULL};
 	struct control control = {.state_path = options->state};
+	struct metrics_server *metrics = NULL;
 	int rc = -ENOMEM;
 
 	control.base = event_base_new();
@@ -129,6 +132,7 @@ static int serve(struct options *options, struct err *err)
 		goto no_datapath;
 	}
 	options->datapath.on_port_change = control_port_changed;
+	options->datapath.on_station_moved = watch_moved;
 	options->datapath.arg = &control;
 	rc = datapath_start(&options->datapath, err);
 	if (rc != 0)
@@ -139,10 +143,16 @@ static int serve(struct options *options, struct err *err)
 	rc = rpc_server_new(&control, options->socket, &control.rpc, err);
 	if (rc != 0)
 		goto no_server;
+	if (options->metrics != NULL)
+		rc = metrics_server_new(&control, options->metrics, &metrics, err);
+	if (rc != 0)
+		goto no_metrics;
 	log_info("version %s serves %s, %u datapath thread%s", NETLOOM_VERSION, options->socket,
 		 datapath_n_workers(), datapath_n_workers() == 1 ? "" : "s");
 	event_base_dispatch(control.base);
 
+	metrics_server_free(metrics);
+no_metrics:
 	rpc_server_free(control.rpc);
 	control.rpc = NULL;
 no_server:

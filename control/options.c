@@ -42,6 +42,9 @@ static const char help[] =
 	"                       echo 128 > /proc/sys/vm/nr_hugepages\n"
 	"\n"
 	"Others\n"
+	"  --metrics LISTEN   Prometheus metrics at http://LISTEN/metrics; LISTEN is PORT (on "
+	"loopback),\n"
+	"                     ADDRESS:PORT or [ADDRESS6]:PORT, by custom 9177 (default: none)\n"
 	"  --log-level LEVEL  error, warning, info (default) or debug\n"
 	"  --foreground       accepted, and always so\n"
 	"  -h, --help         this text\n"
@@ -63,6 +66,7 @@ enum option_key {
 	OPT_FDB_ENTRIES,
 	OPT_HUGE,
 	OPT_NO_HUGE,
+	OPT_METRICS,
 	OPT_LOG_LEVEL,
 	OPT_FOREGROUND,
 };
@@ -78,6 +82,7 @@ static const struct option long_options[] = {
 	{"fdb-entries", required_argument, NULL, OPT_FDB_ENTRIES},
 	{"huge", no_argument, NULL, OPT_HUGE},
 	{"no-huge", no_argument, NULL, OPT_NO_HUGE},
+	{"metrics", required_argument, NULL, OPT_METRICS},
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
 	{"foreground", no_argument, NULL, OPT_FOREGROUND},
 	{"help", no_argument, NULL, 'h'},
@@ -157,6 +162,9 @@ static int option_apply(int key, const char *value, struct options *options, str
 		return 0;
 	case OPT_NO_HUGE:
 		options->hugepages = HUGEPAGES_NEVER;
+		return 0;
+	case OPT_METRICS:
+		options->metrics = value;
 		return 0;
 	case OPT_LOG_LEVEL:
 		rc = choice_read("--log-level", value, levels, err);

@@ -15,6 +15,7 @@ struct options {
 	char socket[PATH_MAX];
 	char state[PATH_MAX];
 	char pidfile[PATH_MAX]; /* "" for none */
+	const char *metrics;	/* [ADDRESS:]PORT, borrowed from argv; NULL for none */
 	enum hugepage_choice hugepages;
 	enum log_level log_level;
 	struct datapath_options datapath; /* hugepages is decided later */

@@ -26,6 +26,11 @@ struct datapath_options {
 	 * NULL.
 	 */
 	void (*on_port_change)(struct port *port, void *arg);
+	/*
+	 * Called on the control thread when a station was learned on another port than before. May
+	 * be NULL.
+	 */
+	void (*on_station_moved)(uint32_t fid, uint64_t mac, uint16_t from, uint16_t to, void *arg);
 	void *arg;
 };
 

@@ -17,6 +17,7 @@ build libdpdk-dev            netloomd: environment layer, vhost protocol, rcu, h
 build libpcap-dev            netloomd: capture files as ports
 build libjansson-dev         JSON-RPC, in all programs
 build libevent-dev           control loops, in all programs
+build libmicrohttpd-dev      netloomd: metrics; netloom: the page
 build libyaml-dev            netloom: lab files
 build libssl-dev             netloom: digests of images and nodes; vm-runner: of kernels
 build libnl-3-dev            netloomd: interfaces of the kernel
@@ -51,6 +52,7 @@ test  python3-scapy          frames that are not ours
 test  dpdk-dev               dpdk-testpmd: a front-end and a back-end that are not ours
 test  openvswitch-switch-dpdk a switch that is not ours, for vm-runner
 test  tshark                 a dissector that is not ours
+test  prometheus             promtool checks the metrics
 test  acpica-tools           iasl checks vm-runner's tables
 test  iputils-ping           ping with statistics
 test  socat                  sockets in shell tests

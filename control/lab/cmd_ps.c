@@ -8,7 +8,7 @@
 #include "lab/cli.h"
 #include "lab/daemon.h"
 #include "lab/node.h"
-#include "lab/proc.h"
+#include "lab/node_view.h"
 #include "lab/rpc.h"
 #include "lab/rundir.h"
 #include "lab/stored.h"
@@ -16,48 +16,6 @@
 #include "lab/vmm.h"
 
 #define LAST_WORDS_LINES 3
-
-struct node_view {
-	const char *state; /* running, stopped, dead, absent */
-	enum term_colour colour;
-	char detail[256];
-	struct monitor_state now;
-	struct monitor_exit end;
-	struct proc_memory memory;
-};
-
-static void node_look(const char *lab, const char *node, struct node_view *view)
-{
-	struct lab_path folder = rundir_node(lab, node, NULL);
-	char ago[32];
-
-	memset(view, 0, sizeof(*view));
-	monitor_state_read(folder.text, &view->now);
-	monitor_exit_read(folder.text, &view->end);
-	if (view->now.is_running) {
-		view->state = "running";
-		view->colour = TERM_GOOD;
-		proc_memory_of(view->now.vmm.pid, &view->memory);
-		return;
-	}
-	view->colour = TERM_BAD;
-	if (!view->end.is_known) {
-		view->state = view->now.monitor.pid == 0 ? "not started" : "dead";
-		if (view->now.monitor.pid != 0)
-			snprintf(view->detail, sizeof(view->detail),
-				 "its monitor was killed, and the VM with it");
-		return;
-	}
-	term_duration((int64_t)time(NULL) - view->end.at, ago, sizeof(ago));
-	view->state = view->end.was_asked || view->end.status == 0 ? "stopped" : "dead";
-	if (view->end.status >= 0)
-		snprintf(view->detail, sizeof(view->detail), "%s, exit %d, %s ago",
-			 view->end.reason, view->end.status, ago);
-	else
-		snprintf(view->detail, sizeof(view->detail), "%s, %s ago", view->end.reason, ago);
-	if (strcmp(view->state, "stopped") == 0)
-		view->colour = TERM_WARN;
-}
 
 static const char *record_vmm(const json_t *record, char *text, size_t size)
 {
@@ -181,7 +139,8 @@ static void lab_show(struct ps *ps, const char *lab, bool obituaries)
 	for (int i = 0; i < n; i++) {
 		struct node_view view;
 
-		node_look(lab, names[i], &view);
+		node_view_read(lab, names[i], &view);
+		node_view_memory(&view);
 		if (obituaries)
 			obituary_print(lab, names[i], &view);
 		else if (ps->list != NULL)

@@ -62,6 +62,20 @@ static const struct command commands[] = {
 	 "  netloom show ports --watch       once a second until Ctrl-C\n\n"
 	 "Without LAB: everything in netloomd, also what was made by hand.\n",
 	 cmd_show},
+	{"events", "[--count N] [LAB]", "what happens, as JSON lines, until Ctrl-C",
+	 "  netloom events campus\n"
+	 "  netloom events | jq -c 'select(.kind == \"drops\") | [.port, .sentence]'\n\n"
+	 "Each line has `time` and `kind`:\n"
+	 "  node      node, state (running, stopped, dead, not started, gone), detail\n"
+	 "  link      port, link (up, down): not shut, and the driver behind it runs\n"
+	 "  port      name, connected, running: the peer of a port came or went\n"
+	 "  mac-move  switch, vlan, mac, from, to; at most 20 a second, `missed` counts the rest\n"
+	 "  drops     port, reason, count (since the last such line), total, sentence\n"
+	 "  config    generation: switches, ports or links were changed\n"
+	 "  netloomd  state (gone, running)\n"
+	 "It begins with the state of every VM.\n\n"
+	 "  --count N     end after so many lines\n",
+	 cmd_events},
 	{"console", "LAB/NODE", "the VM's console; leave with Ctrl-]",
 	 "  netloom console campus/h1\n\n"
 	 "Everything the guest prints is also in its log (`netloom log`). One console at a time.\n",

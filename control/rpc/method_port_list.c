@@ -3,45 +3,26 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "datapath.h"
+#include "counters.h"
 #include "drop.h"
 #include "json_read.h"
 #include "model_print.h"
 #include "rpc/methods.h"
 
-/* Counters are written by workers with plain stores: read each once. */
-static uint64_t counter_read(const uint64_t *counter)
-{
-	return __atomic_load_n(counter, __ATOMIC_RELAXED);
-}
-
-struct queue_sum {
-	uint64_t pkts, bytes, wakeups;
-};
-
-static void queue_add(struct queue_sum *sum, const struct port_queue_stats *stats)
-{
-	sum->pkts += counter_read(&stats->pkts);
-	sum->bytes += counter_read(&stats->bytes);
-	sum->wakeups += counter_read(&stats->wakeups);
-}
-
-static json_t *sum_print(const struct queue_sum *sum)
+static json_t *sum_print(const struct counters_queue *sum)
 {
 	return json_pack("{s:I, s:I}", "pkts", (json_int_t)sum->pkts, "bytes",
 			 (json_int_t)sum->bytes);
 }
 
-static json_t *queues_print(const struct port_queue_stats *queues, uint16_t n,
-			    struct queue_sum *total)
+static json_t *queues_print(const struct port_queue_stats *queues, uint16_t n)
 {
 	json_t *list = json_array();
 
 	for (uint16_t i = 0; i < n; i++) {
-		struct queue_sum one = {0};
+		struct counters_queue one = {0};
 
-		queue_add(&one, &queues[i]);
-		queue_add(total, &queues[i]);
+		counters_queue_add(&one, &queues[i]);
 		json_array_append_new(
 			list, json_pack("{s:I, s:I, s:I}", "pkts", (json_int_t)one.pkts, "bytes",
 					(json_int_t)one.bytes, "wakeups", (json_int_t)one.wakeups));
@@ -49,48 +30,18 @@ static json_t *queues_print(const struct port_queue_stats *queues, uint16_t n,
 	return list;
 }
 
-/* Sum over workers. @drops may be NULL. */
-static void drops_sum(const struct port_drops *drops, uint64_t sums[DROP_N])
-{
-	memset(sums, 0, DROP_N * sizeof(sums[0]));
-	for (int worker = 0; drops != NULL && worker < PORT_WORKERS_MAX; worker++) {
-		for (int reason = 1; reason < DROP_N; reason++)
-			sums[reason] += counter_read(&drops[worker].by_reason[reason]);
-	}
-}
-
-static const struct port_drops *live_drops(const struct live_port *live)
-{
-	return live->port != NULL ? live->port->drops : live->patch_drops;
-}
-
 static json_t *drops_print(const struct live_port *live)
 {
 	uint64_t sums[DROP_N];
 	json_t *object = json_object();
 
-	drops_sum(live_drops(live), sums);
+	counters_drops(live, sums);
 	for (int reason = 1; reason < DROP_N; reason++) {
 		if (sums[reason] != 0)
 			json_object_set_new(object, drop_name(reason),
 					    json_integer((json_int_t)sums[reason]));
 	}
 	return object;
-}
-
-static void status_get(const struct live_port *live, struct port_status *status)
-{
-	memset(status, 0, sizeof(*status));
-	if (live->port != NULL) {
-		live->port->ops->status(live->port, status);
-	} else if (live->patch_drops != NULL) {
-		status->connected = true;
-		status->running = true;
-		status->n_queues = 1;
-	} else {
-		snprintf(status->detail, sizeof(status->detail), "%.127s", live->error);
-	}
-	status->detail[sizeof(status->detail) - 1] = '\0';
 }
 
 /* Details may quote what a peer or the system said: make them good JSON. */
@@ -114,25 +65,18 @@ static void key_rename(json_t *object, const char *from, const char *to)
 
 static void counters_print(json_t *object, const struct live_port *live)
 {
-	struct queue_sum rx = {0}, tx = {0};
-	json_t *rxq, *txq;
+	const struct port *port = live->port;
+	struct counters_queue rx, tx;
 
-	if (live->port != NULL) {
-		rxq = queues_print(live->port->rxq, live->port->spec.n_queues, &rx);
-		txq = queues_print(live->port->txq, live->port->spec.n_queues, &tx);
-	} else {
-		rxq = json_array();
-		txq = json_array();
-		for (int worker = 0; live->patch_stats != NULL && worker < PORT_WORKERS_MAX;
-		     worker++) {
-			queue_add(&rx, &live->patch_stats[2 * worker]);
-			queue_add(&tx, &live->patch_stats[2 * worker + 1]);
-		}
-	}
+	counters_port(live, &rx, &tx);
 	json_object_set_new(object, "rx", sum_print(&rx));
 	json_object_set_new(object, "tx", sum_print(&tx));
-	json_object_set_new(object, "rxq", rxq);
-	json_object_set_new(object, "txq", txq);
+	json_object_set_new(object, "rxq",
+			    port != NULL ? queues_print(port->rxq, port->spec.n_queues)
+					 : json_array());
+	json_object_set_new(object, "txq",
+			    port != NULL ? queues_print(port->txq, port->spec.n_queues)
+					 : json_array());
 	json_object_set_new(object, "drops", drops_print(live));
 }
 
@@ -143,7 +87,7 @@ static json_t *port_print(const struct model_port *port, const struct live_port 
 
 	key_rename(object, "rx", "rx_file");
 	key_rename(object, "tx", "tx_file");
-	status_get(live, &status);
+	counters_status(live, &status);
 	json_object_set_new(object, "index", json_integer(port->index));
 	json_object_set_new(object, "connected", json_boolean(status.connected));
 	json_object_set_new(object, "running", json_boolean(status.running));
@@ -191,7 +135,7 @@ void rpc_drops(struct rpc_call *call)
 		return;
 	list = json_array();
 	for (size_t i = 0; i < model->n_ports; i++) {
-		drops_sum(live_drops(apply_live(call->control->apply, model->ports[i])), sums);
+		counters_drops(apply_live(call->control->apply, model->ports[i]), sums);
 		for (int reason = 1; reason < DROP_N; reason++) {
 			if (sums[reason] == 0)
 				continue;

@@ -9,6 +9,7 @@
 #include "json_read.h"
 #include "rpc/methods.h"
 #include "rpc/server.h"
+#include "watch.h"
 
 static bool params_none(struct rpc_call *call)
 {
@@ -103,6 +104,9 @@ void rpc_stop(struct rpc_call *call)
 
 void rpc_events(struct rpc_call *call)
 {
-	if (params_none(call) && call->client != NULL)
-		rpc_client_subscribe(call->client);
+	if (!params_none(call) || call->client == NULL)
+		return;
+	rpc_client_subscribe(call->client);
+	if (call->control->watch != NULL)
+		watch_start(call->control->watch);
 }

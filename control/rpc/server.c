@@ -363,6 +363,19 @@ void rpc_server_event(struct rpc_server *server, const json_t *params)
 	}
 }
 
+bool rpc_server_is_heard(const struct rpc_server *server)
+{
+	const struct rpc_client *client;
+
+	if (server == NULL)
+		return false;
+	LIST_FOREACH (client, &server->clients, next) {
+		if (client->subscribed && !client->doomed && !client->closing)
+			return true;
+	}
+	return false;
+}
+
 bool rpc_server_room(const struct rpc_server *server, size_t bytes)
 {
 	const struct rpc_client *client;

@@ -42,6 +42,9 @@ void rpc_server_free(struct rpc_server *server);
 /** rpc_server_event() - Notify all subscribers; @params is borrowed. @server may be NULL. */
 void rpc_server_event(struct rpc_server *server, const json_t *params);
 
+/** rpc_server_is_heard() - Whether anybody is subscribed to events. @server may be NULL. */
+bool rpc_server_is_heard(const struct rpc_server *server);
+
 /** rpc_server_room() - Whether an answer of @bytes may be queued now */
 bool rpc_server_room(const struct rpc_server *server, size_t bytes);
 
