@@ -1,93 +1,139 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Two hosts, one VLAN: namespaces stand for the hosts, a veth for what is between them. Each host runs its own netloomd; a guest
-# behind a TAP port of one pings and talks TCP to a guest of the other. Takes everything away again, also when interrupted.
+# make demo-overlay: one lab file, two hosts. Network namespaces stand for the hosts, a veth pair for what is between them; each
+# brings up its part of examples/overlay.yaml with a netloomd of its own, and what is behind TAPs of the one pings and talks TCP to
+# the other's, through the switch's VLAN and through the cable.
+#
+# Exit status 0 only if all of it worked. All is in a mount namespace with a /run/netns of its own: no name that is in use outside is in
+# the way, and what is made here is gone when this ends, also when it is interrupted.
 #
 # Usage: BUILD=<build directory> scripts/demo-overlay.sh
+set -euo pipefail
 
-set -eu
-build=${BUILD:-$(dirname "$0")/../build}
-netloom=$build/netloom
-tag=nldemo$$
-dir=$(mktemp -d "${TMPDIR:-/tmp}/netloom-demo-XXXXXX")
-PATH=$(cd "$build" && pwd):$PATH
+here=$(cd "$(dirname "$0")" && pwd)
+repo=$(dirname "$here")
+build=$(cd "${BUILD:-$repo/build}" && pwd)
+lab=$repo/examples/overlay.yaml
 
-if [ "$(id -u)" != 0 ]; then
-	echo "needs root: it makes network namespaces" >&2
+[ "$(id -u)" -eq 0 ] || {
+	echo "demo-overlay: needs root, for network namespaces; try: sudo make demo-overlay" >&2
 	exit 1
+}
+if [ "${1:-}" != inside ]; then
+	exec unshare --mount --propagation private -- "$0" inside
 fi
 
-on() { # HOST COMMAND...: run a command on one of the hosts
-	host=$1
+dir=$(mktemp -d /run/netloom-demo-XXXXXX)
+export PATH=$build:$PATH
+server=
+
+# on HOST COMMAND...: on one of the hosts
+on()
+{
+	local host=$1
 	shift
-	ip netns exec "$tag$host" env NETLOOM_RUNDIR="$dir/$host" "$@"
+	ip netns exec "$host" env NETLOOM_RUNDIR="$dir/$host" "$@"
 }
 
-clean() {
-	trap - EXIT INT TERM
-	for h in A B; do
-		for what in "port delete guest" "vni delete 10010" "vtep delete other" "uplink delete up" "switch delete lan"; do
-			on $h "$netloom" $what >/dev/null 2>&1 || true # the last one ends netloomd
-		done
+finish()
+{
+	local status=$? host
+	trap - EXIT
+	trap '' INT TERM HUP
+	[ -z "$server" ] || kill "$server" 2>/dev/null || true
+	for host in hostA hostB; do
+		[ -d "$dir/$host" ] || continue
+		if [ "$status" -ne 0 ] && [ -f "$dir/$host/netloomd.log" ]; then
+			echo "--- the last lines of the netloomd of $host"
+			tail -n 5 "$dir/$host/netloomd.log"
+		fi
+		on "$host" netloom down --all || status=1
 	done
-	for n in A B gA gB; do
-		ip netns delete "$tag$n" 2>/dev/null || true
+	for host in hostA hostB a b; do
+		ip netns delete "$host" 2>/dev/null || true
 	done
 	rm -rf "$dir"
+	exit "$status"
 }
-trap clean EXIT
-trap 'clean; exit 130' INT TERM
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+step()
+{
+	printf '\n== %s\n' "$*"
+}
 
 cat <<'PICTURE'
 
-      host A (a namespace)                                    host B (a namespace)
-  +---------------------------------+                     +---------------------------------+
-  | guest 10.0.10.1                 |                     |                 guest 10.0.10.2 |
-  |   | TAP, access 10              |                     |              TAP, access 10 |   |
-  | [ switch lan ]  VLAN 10         |                     |         VLAN 10  [ switch lan ] |
-  |   | VNI 10010                   |                     |                   VNI 10010 |   |
-  | netloomd, VTEP 192.0.2.1 -- eth0 ===== VXLAN/UDP ===== eth0 -- VTEP 192.0.2.2, netloomd |
-  +---------------------------------+                     +---------------------------------+
-
+   hostA (a network namespace)                          hostB (a network namespace)
+  +-------------------------------+                    +-------------------------------+
+  | a:eth1 10.0.10.1              |                    |              b:eth1 10.0.10.2 |
+  |   | VLAN 10                   |                    |                   VLAN 10 |   |
+  | [ switch lan ]                |                    |                [ switch lan ] |
+  |   | VNI 10010                 |                    |                 VNI 10010 |   |
+  | netloomd, VTEP 192.0.2.1 -- eth0 == VXLAN / UDP == eth0 -- VTEP 192.0.2.2, netloomd |
+  |   | a VNI of its own          |                    |          a VNI of its own |   |
+  | a:eth2 10.0.20.1 . . . . . . . . . . a cable . . . . . . . . . . b:eth2 10.0.20.2   |
+  +-------------------------------+                    +-------------------------------+
 PICTURE
 
-for n in A B gA gB; do
-	ip netns add "$tag$n"
+mkdir -p /run/netns
+mount -t tmpfs netloom-demo /run/netns
+for name in hostA hostB a b; do
+	ip netns add "$name"
+	ip -n "$name" link set lo up
 done
-ip link add eth0 mtu 1600 netns "${tag}A" type veth peer name eth0 mtu 1600 netns "${tag}B"
+# The underlay has 54 bytes more than the guests: 50 for VXLAN, and a VLAN tag on the cable.
+ip link add eth0 mtu 1554 netns hostA type veth peer name eth0 mtu 1554 netns hostB
+ip -n hostA address add 192.0.2.1/24 dev eth0
+ip -n hostB address add 192.0.2.2/24 dev eth0
+ip -n hostA link set eth0 up
+ip -n hostB link set eth0 up
 
-host() { # HOST OWN-NUMBER OTHER-NUMBER
-	mkdir "$dir/$1"
-	on "$1" ip address add "192.0.2.$2/24" dev eth0
-	on "$1" ip link set eth0 up
-	on "$1" "$netloom" switch add lan
-	on "$1" "$netloom" uplink add up --interface eth0 --local "192.0.2.$2"
-	on "$1" "$netloom" vtep add other --uplink up --remote "192.0.2.$3"
-	on "$1" "$netloom" vni add 10010 --switch lan --vlan 10 --vteps other --mtu 1500
-	on "$1" "$netloom" port add guest --tap eth1 --netns "${tag}g$1" --address "10.0.10.$2/24" --switch lan --access 10
+for host in hostA hostB; do
+	step "$host: netloom up examples/overlay.yaml --host $host"
+	mkdir "$dir/$host"
+	on "$host" netloom up "$lab" --host "$host"
+done
+
+step "hostA: netloom test overlay (who reaches whom: expected against measured)"
+on hostA netloom test overlay
+step "hostB: netloom test overlay"
+on hostB netloom test overlay
+
+# tcp WHAT ADDRESS: TCP from a to b
+tcp()
+{
+	local tries=100
+	step "$1: ping and TCP (iperf3) from a to b"
+	ip netns exec a ping -c 3 -i 0.2 -W 5 "$2"
+	ip netns exec b iperf3 -s -1 >/dev/null &
+	server=$!
+	until [ -n "$(ip netns exec b ss -Htln sport = :5201)" ]; do
+		[ $((tries -= 1)) -gt 0 ] || return 1
+		sleep 0.1
+	done
+	ip netns exec a iperf3 -c "$2" -t 2 | grep -E 'sender|receiver'
+	wait "$server"
+	server=
 }
-host A 1 2
-host B 2 1
+tcp "VLAN 10 of the switch, VNI 10010" 10.0.10.2
+tcp "the cable" 10.0.20.2
 
-echo "--- host A: netloom show vteps"
-on A "$netloom" show vteps
-echo
-echo "--- guest A pings guest B"
-ip netns exec "${tag}gA" ping -c 5 -i 0.2 -W 5 10.0.10.2
-echo
-echo "--- TCP from guest A to guest B (iperf3)"
-ip netns exec "${tag}gB" iperf3 -s -1 >/dev/null &
-tries=50
-until ip netns exec "${tag}gB" ss -Htln | grep -q :5201 || [ $((tries -= 1)) = 0 ]; do
-	sleep 0.1
+for what in vteps vnis fdb links; do
+	step "hostA: netloom show $what"
+	on hostA netloom show $what
 done
-ip netns exec "${tag}gA" iperf3 -c 10.0.10.2 -t 2 | grep -E 'sender|receiver'
-wait
-echo
-echo "--- host A: netloom show fdb, netloom show vnis"
-on A "$netloom" show fdb
-echo
-on A "$netloom" show vnis
-echo
-echo "all is taken away again"
+
+for host in hostA hostB; do
+	step "$host: netloom down overlay"
+	on "$host" netloom down overlay
+	if [ -e "$dir/$host" ]; then
+		echo "demo-overlay: the run directory of $host is not empty after \`down\`:" >&2
+		find "$dir/$host" >&2
+		exit 1
+	fi
+done
+step "all of it worked, and is taken away"

@@ -161,11 +161,13 @@ int cmd_console(const struct command *command, int argc, char **argv)
 	rc = stored_load(lab, &stored, &err);
 	if (rc < 0)
 		return cli_fail(rc, &err);
+	if (stored_vm(&stored, node, &err) == NULL)
+		rc = -ENOENT;
+	else if (!node_is_running(lab, node))
+		rc = err_set(&err, ENOENT, "node \"%s/%s\" does not run (`netloom ps`)", lab, node);
 	topo_free(&stored.topo);
-	if (!node_is_running(lab, node)) {
-		err_set(&err, ENOENT, "node \"%s/%s\" does not run (`netloom ps`)", lab, node);
-		return cli_fail(-ENOENT, &err);
-	}
+	if (rc < 0)
+		return cli_fail(rc, &err);
 	rc = jsonline_open(&line, rundir_node(lab, node, "console.sock").text, "the console", 1,
 			   &err);
 	if (rc < 0)

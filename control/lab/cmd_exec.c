@@ -55,14 +55,12 @@ static int exec_in(const char *lab, const char *node, const char *const *argv, b
 	rc = stored_load(lab, &stored, &err);
 	if (rc < 0)
 		return exec_failed(&err);
-	model = topo_node_find(&stored.topo, node);
-	if (model == NULL || model->kind != TOPO_VM)
-		err_set(&err, ENOENT, "lab \"%s\" has no VM \"%s\"", lab, node);
-	else if (!node_is_running(lab, node))
+	model = stored_vm(&stored, node, &err);
+	if (model != NULL && !node_is_running(lab, node))
 		err_set(&err, ENOENT,
 			"node \"%s/%s\" does not run (`netloom ps`, `netloom start %s/%s`)", lab,
 			node, lab, node);
-	else
+	else if (model != NULL)
 		env = model->env;
 	if (err.text[0] == '\0' && with_input)
 		input = input_read(&len, &err);

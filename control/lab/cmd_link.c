@@ -10,6 +10,7 @@
 #include "lab/node.h"
 #include "lab/rpc.h"
 #include "lab/stored.h"
+#include "topo/span.h"
 
 static const struct topo_link *link_find(const struct topo *topo, const char *node,
 					 const char *ifname)
@@ -54,13 +55,17 @@ static int link_set(const struct topo *topo, const char *node, const char *ifnam
 		return err_set(err, ENOENT,
 			       "lab \"%s\" has no link at \"%s:%s\" (`netloom show links %s`)",
 			       topo->name, node, ifname, topo->name);
+	if (!span_link_is_here(topo, link))
+		return err_set(err, ENOENT, "link \"%s:%s\" is not on host \"%s\", which this is",
+			       node, ifname, topo->hosts[topo->self].name);
 	for (int end = 0; end < 2; end++) {
 		const struct topo_end *own = &link->ends[end];
 		int rc;
 
-		/* A switch's end of a VM's link has no port of its own. */
-		if (topo->nodes[own->node_index].kind == TOPO_SWITCH &&
-		    !topo_link_is_patch(topo, link))
+		/* A switch's end of a machine's link has no port of its own, one on another host none here. */
+		if (!span_node_is_here(topo, &topo->nodes[own->node_index]) ||
+		    (topo->nodes[own->node_index].kind == TOPO_SWITCH &&
+		     !topo_link_is_patch(topo, link) && !span_link_crosses(topo, link)))
 			continue;
 		rc = end_set(topo, own, up, err);
 		if (rc < 0)

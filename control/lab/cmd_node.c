@@ -59,17 +59,13 @@ static int one_boot(const struct stored_lab *stored, const struct topo_node *nod
 static int node_change_locked(const struct stored_lab *stored, const char *name, int change,
 			      bool force, struct err *err)
 {
-	const struct topo_node *node = topo_node_find(&stored->topo, name);
+	const struct topo_node *node = stored_vm(stored, name, err);
 	const char *lab = stored->topo.name;
 	bool runs;
 	int rc = 0;
 
 	if (node == NULL)
-		return err_set(err, ENOENT, "lab \"%s\" has no node \"%s\"", lab, name);
-	if (node->kind != TOPO_VM)
-		return err_set(err, EINVAL,
-			       "\"%s/%s\" is a switch; it runs as long as netloomd does", lab,
-			       name);
+		return -ENOENT;
 	runs = node_is_running(lab, name);
 	if (change == NODE_START && runs)
 		return err_set(err, EEXIST, "\"%s/%s\" runs already", lab, name);
@@ -199,8 +195,8 @@ int cmd_log(const struct command *command, int argc, char **argv)
 	rc = stored_load(lab, &stored, &err);
 	if (rc < 0)
 		return cli_fail(rc, &err);
-	if (topo_node_find(&stored.topo, node) == NULL)
-		rc = err_set(&err, ENOENT, "lab \"%s\" has no node \"%s\"", lab, node);
+	if (stored_vm(&stored, node, &err) == NULL)
+		rc = -ENOENT;
 	topo_free(&stored.topo);
 	return rc < 0 ? cli_fail(rc, &err) : log_copy(rundir_node(lab, node, name).text, lines);
 }

@@ -14,6 +14,7 @@
 #include "lab/stored.h"
 #include "lab/term.h"
 #include "lab/vmm.h"
+#include "topo/span.h"
 
 #define LAST_WORDS_LINES 3
 
@@ -85,11 +86,13 @@ static void vm_row(struct table *table, const char *lab, const char *node,
 	json_decref(record);
 }
 
-static void switch_row(struct table *table, const char *lab, const char *node, bool is_up)
+/* What lives in netloomd: switches, TAPs. */
+static void netloomd_row(struct table *table, const char *lab, const struct topo_node *node,
+			 bool is_up)
 {
 	table_add(table, "%s", lab);
-	table_add(table, "%s", node);
-	table_add(table, "netloomd");
+	table_add(table, "%s", node->name);
+	table_add(table, "%s", node->kind == TOPO_TAP ? "tap" : "netloomd");
 	table_add_colour(table, is_up ? TERM_GOOD : TERM_BAD, is_up ? "running" : "no netloomd");
 	for (int i = 0; i < 4; i++)
 		table_add(table, i < 3 ? "-" : "%s", "");
@@ -125,16 +128,18 @@ static void lab_show(struct ps *ps, const char *lab, bool obituaries)
 	bool known = stored_load(lab, &stored, NULL) == 0;
 
 	for (size_t i = 0; known && !obituaries && i < stored.topo.n_nodes; i++) {
-		if (stored.topo.nodes[i].kind != TOPO_SWITCH)
+		const struct topo_node *node = &stored.topo.nodes[i];
+
+		if (node->kind == TOPO_VM || !span_node_is_here(&stored.topo, node))
 			continue;
 		if (ps->list != NULL)
 			json_array_append_new(
 				ps->list,
-				json_pack("{s:s, s:s, s:s, s:s}", "lab", lab, "node",
-					  stored.topo.nodes[i].name, "kind", "switch", "state",
-					  ps->daemon_is_up ? "running" : "no netloomd"));
+				json_pack("{s:s, s:s, s:s, s:s}", "lab", lab, "node", node->name,
+					  "kind", node->kind == TOPO_TAP ? "tap" : "switch",
+					  "state", ps->daemon_is_up ? "running" : "no netloomd"));
 		else
-			switch_row(&ps->table, lab, stored.topo.nodes[i].name, ps->daemon_is_up);
+			netloomd_row(&ps->table, lab, node, ps->daemon_is_up);
 	}
 	for (int i = 0; i < n; i++) {
 		struct node_view view;

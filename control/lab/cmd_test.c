@@ -52,7 +52,8 @@ int cmd_test(const struct command *command, int argc, char **argv)
 	begin = clock_now_ns();
 	rc = matrix_new(&matrix, &stored.topo);
 	if (rc == 0 && matrix.n_hosts < 2)
-		rc = err_set(&err, EINVAL, "lab \"%s\" has fewer than two VMs with addresses",
+		rc = err_set(&err, EINVAL,
+			     "lab \"%s\" has fewer than two VMs or TAPs with addresses",
 			     argv[optind]);
 	if (rc == 0)
 		rc = matrix_measure(&matrix, &err);

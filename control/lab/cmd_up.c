@@ -15,6 +15,7 @@
 #include "lab/term.h"
 #include "lab/up.h"
 #include "topo/diag.h"
+#include "topo/host.h"
 
 struct up_options {
 	bool is_dry;
@@ -22,6 +23,7 @@ struct up_options {
 	bool is_quiet;
 	bool force;
 	unsigned int timeout_s;
+	const char *host; /* --host, or NULL */
 };
 
 static void plan_step_print(const struct plan_step *step)
@@ -59,7 +61,10 @@ static void plan_print(const struct topo *topo, const struct plan *plan)
 		printf("lab %s is as the file says: nothing to do\n", topo->name);
 		return;
 	}
-	printf("lab %s:\n", topo->name);
+	if (topo->self >= 0)
+		printf("lab %s, host %s:\n", topo->name, topo->hosts[topo->self].name);
+	else
+		printf("lab %s:\n", topo->name);
 	json_array_foreach (plan->changes, i, change) {
 		const char *detail = json_string_value(json_object_get(change, "detail"));
 
@@ -170,7 +175,7 @@ static int up_locked(const struct topo *topo, const char *file, const struct up_
 		if (options->json)
 			status = cli_print_json(plan_json(&plan));
 	} else if (rc == 0 && plan_is_empty(&plan) && stored_exists(topo->name)) {
-		rc = stored_save(topo->name, file, base, err); /* comments and labels may differ */
+		rc = stored_save(topo, file, base, err); /* comments and labels may differ */
 		if (rc == 0 && options->json)
 			status = cli_print_json(result_json(&up, 0));
 	} else if (rc == 0) {
@@ -188,6 +193,25 @@ static int up_locked(const struct topo *topo, const char *file, const struct up_
 	up_free(&up);
 	plan_free(&plan);
 	return rc < 0 ? rc : status;
+}
+
+/* A run directory is of one host: what runs in it as another is not changed into this one. */
+static int host_is_same(const struct topo *topo, struct err *err)
+{
+	struct stored_lab stored;
+	int rc = 0;
+
+	if (!stored_exists(topo->name) || stored_load(topo->name, &stored, NULL) < 0)
+		return 0;
+	if (stored.topo.self >= 0 && topo->self >= 0 &&
+	    strcmp(stored.topo.hosts[stored.topo.self].name, topo->hosts[topo->self].name) != 0)
+		rc = err_set(
+			err, EEXIST,
+			"lab \"%s\" is up here as host \"%s\"; `netloom down %s` first, or set "
+			"NETLOOM_RUNDIR to another folder for another host",
+			topo->name, stored.topo.hosts[stored.topo.self].name, topo->name);
+	topo_free(&stored.topo);
+	return rc;
 }
 
 static int up_file(const char *file, const struct up_options *options)
@@ -208,6 +232,17 @@ static int up_file(const char *file, const struct up_options *options)
 		topo_free(&topo);
 		return CLI_INVALID;
 	}
+	rc = host_select(&topo, options->host, &err);
+	if (rc < 0) {
+		cli_fail(rc, &err);
+		topo_free(&topo);
+		return CLI_USAGE;
+	}
+	rc = host_is_same(&topo, &err);
+	if (rc < 0) {
+		topo_free(&topo);
+		return cli_fail(rc, &err);
+	}
 	cli_catch_interrupts();
 	rc = rundir_make(&err);
 	lock = rc < 0 ? rc : rundir_lab_lock(topo.name, &err);
@@ -223,10 +258,13 @@ static int up_file(const char *file, const struct up_options *options)
 
 int cmd_up(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"dry-run", no_argument, NULL, 'n'},	   {"json", no_argument, NULL, 'j'},
-		{"quiet", no_argument, NULL, 'q'},	   {"force", no_argument, NULL, 'f'},
-		{"timeout", required_argument, NULL, 't'}, {0}};
+	static const struct option options[] = {{"dry-run", no_argument, NULL, 'n'},
+						{"json", no_argument, NULL, 'j'},
+						{"quiet", no_argument, NULL, 'q'},
+						{"force", no_argument, NULL, 'f'},
+						{"host", required_argument, NULL, 'H'},
+						{"timeout", required_argument, NULL, 't'},
+						{0}};
 	struct up_options up_options = {.timeout_s = 120};
 	char *end;
 	int key;
@@ -244,6 +282,9 @@ int cmd_up(const struct command *command, int argc, char **argv)
 			break;
 		case 'f':
 			up_options.force = true;
+			break;
+		case 'H':
+			up_options.host = optarg;
 			break;
 		default:
 			errno = 0;

@@ -9,6 +9,7 @@
 #include "lab/proc.h"
 #include "lab/stored.h"
 #include "topo/diag.h"
+#include "topo/span.h"
 
 static json_t *diags_json(const struct diag_list *diags)
 {
@@ -31,7 +32,8 @@ static void memory_check(const struct topo *topo, struct diag_list *diags)
 	uint64_t total = 0;
 	uint64_t needed = 0;
 
-	if (proc_memory_available(&total) == 0)
+	/* Of several hosts this may be none. */
+	if (topo->n_hosts > 0 || proc_memory_available(&total) == 0)
 		return;
 	for (size_t i = 0; i < topo->n_nodes; i++) {
 		const struct topo_node *node = &topo->nodes[i];
@@ -72,6 +74,24 @@ static void commas_check(const struct topo *topo, const char *path, struct diag_
 	}
 }
 
+/* With the VNIs that were chosen: what a VTEP that is not netloom must be given. */
+static void valid_print(const char *path, const struct topo *topo)
+{
+	printf("%s: lab \"%s\", %zu nodes, %zu links", path, topo->name, topo->n_nodes,
+	       topo->n_links);
+	if (topo->n_hosts > 0)
+		printf(", %zu hosts", topo->n_hosts);
+	puts(": valid");
+	for (size_t i = 0; i < topo->n_links; i++) {
+		const struct topo_link *link = &topo->links[i];
+
+		if (span_link_crosses(topo, link))
+			printf("  link %s:%s - %s:%s is VNI %u\n", link->ends[0].node,
+			       link->ends[0].ifname, link->ends[1].node, link->ends[1].ifname,
+			       link->vni);
+	}
+}
+
 static int validate_one(const char *path, bool json, json_t *all)
 {
 	struct diag_list *diags = calloc(1, sizeof(*diags));
@@ -95,8 +115,7 @@ static int validate_one(const char *path, bool json, json_t *all)
 	} else {
 		diag_print(diags, stderr);
 		if (status == CLI_OK)
-			printf("%s: lab \"%s\", %zu nodes, %zu links: valid\n", path, topo.name,
-			       topo.n_nodes, topo.n_links);
+			valid_print(path, &topo);
 	}
 	topo_free(&topo);
 	free(diags);

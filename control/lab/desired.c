@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lab/desired_overlay.h"
 #include "lab/rundir.h"
+#include "topo/mac.h"
+#include "topo/span.h"
 
 static json_t *trunk_members(const struct topo_vlan *vlan)
 {
@@ -94,6 +97,38 @@ static void attach(json_t *port, const struct topo *topo, const struct topo_link
 		json_object_set_new(port, "vlan", vlan);
 }
 
+/* What is behind a machine's port: a VM's socket, or an interface of the kernel's. */
+static void port_type_set(json_t *port, const struct topo *topo, const struct topo_link *link,
+			  const struct topo_end *own)
+{
+	const struct topo_node *node = &topo->nodes[own->node_index];
+	const struct topo_nic *nic = topo_nic_find(node, own->ifname);
+	char mac[MAC_TEXT_SIZE];
+	json_t *addresses;
+
+	json_object_set_new(port, "queues", json_integer(link->queues));
+	if (node->kind == TOPO_VM) {
+		json_object_set_new(port, "type", json_string("vhost-user"));
+		json_object_set_new(
+			port, "socket",
+			json_string(rundir_nic_socket(topo->name, own->node, own->ifname).text));
+		return;
+	}
+	json_object_set_new(port, "type", json_string("tap"));
+	json_object_set_new(port, "ifname", json_string(own->ifname));
+	if (topo_nic_netns(topo, node, nic)[0] != '\0')
+		json_object_set_new(port, "netns", json_string(topo_nic_netns(topo, node, nic)));
+	mac_format(nic->mac, mac);
+	json_object_set_new(port, "mac", json_string(mac));
+	json_object_set_new(port, "mtu", json_integer(nic->mtu));
+	addresses = json_array();
+	for (size_t i = 0; i < node->n_addresses; i++) {
+		if (strcmp(node->addresses[i].ifname, own->ifname) == 0)
+			json_array_append_new(addresses, json_string(node->addresses[i].text));
+	}
+	json_object_set_new(port, "addresses", addresses);
+}
+
 static json_t *port_object(const struct topo *topo, const struct topo_link *link, int end)
 {
 	const struct topo_end *own = &link->ends[end];
@@ -107,44 +142,54 @@ static json_t *port_object(const struct topo *topo, const struct topo_link *link
 		attach(port, topo, link, own);
 		return port;
 	}
-	json_object_set_new(port, "type", json_string("vhost-user"));
-	json_object_set_new(
-		port, "socket",
-		json_string(rundir_nic_socket(topo->name, own->node, own->ifname).text));
-	json_object_set_new(port, "queues", json_integer(link->queues));
-	if (topo_link_is_wire(topo, link))
+	port_type_set(port, topo, link, own);
+	if (span_link_crosses(topo, link))
+		desired_segment_attach(port, topo, link);
+	else if (topo_link_is_wire(topo, link))
 		json_object_set_new(port, "wire", name_of(topo, other));
 	else
 		attach(port, topo, link, other);
 	return port;
 }
 
+static bool end_has_port(const struct topo *topo, const struct topo_link *link, int end)
+{
+	const struct topo_node *node = &topo->nodes[link->ends[end].node_index];
+
+	if (!span_link_is_here(topo, link) || !span_node_is_here(topo, node))
+		return false;
+	/* The switch's end of a machine's link is the attachment, not a port of its own. */
+	return node->kind != TOPO_SWITCH ||
+	       (topo_link_is_patch(topo, link) && !span_link_crosses(topo, link));
+}
+
 json_t *desired_apply_params(const struct topo *topo)
 {
 	json_t *switches = json_array();
 	json_t *ports = json_array();
+	json_t *vteps = json_array();
+	json_t *vnis = json_array();
 
 	for (size_t i = 0; i < topo->n_nodes; i++) {
-		if (topo->nodes[i].kind == TOPO_SWITCH)
+		if (topo->nodes[i].kind == TOPO_SWITCH && span_node_is_here(topo, &topo->nodes[i]))
 			json_array_append_new(switches, switch_object(topo, &topo->nodes[i]));
 	}
 	for (size_t i = 0; i < topo->n_links; i++) {
-		const struct topo_link *link = &topo->links[i];
-
 		for (int end = 0; end < 2; end++) {
-			/* The switch's end of a VM's link is the attachment, not a port of its own. */
-			if (topo_link_is_patch(topo, link) ||
-			    topo->nodes[link->ends[end].node_index].kind == TOPO_VM)
-				json_array_append_new(ports, port_object(topo, link, end));
+			if (end_has_port(topo, &topo->links[i], end))
+				json_array_append_new(ports,
+						      port_object(topo, &topo->links[i], end));
 		}
 	}
-	return json_pack("{s:s, s:o, s:o}", "owner", topo->name, "switches", switches, "ports",
-			 ports);
+	desired_overlay_add(topo, switches, ports, vteps, vnis);
+	return json_pack("{s:s, s:o, s:o, s:o, s:o}", "owner", topo->name, "switches", switches,
+			 "ports", ports, "vteps", vteps, "vnis", vnis);
 }
 
 json_t *desired_nothing(const char *lab)
 {
-	return json_pack("{s:s, s:[], s:[]}", "owner", lab, "switches", "ports");
+	return json_pack("{s:s, s:[], s:[], s:[], s:[]}", "owner", lab, "switches", "ports",
+			 "vteps", "vnis");
 }
 
 const char *desired_port_name(struct arena *arena, const struct topo *topo, const char *node,
@@ -159,7 +204,7 @@ const char *desired_port_name(struct arena *arena, const struct topo *topo, cons
 			if (strcmp(own->node, node) != 0 || strcmp(own->ifname, ifname) != 0)
 				continue;
 			if (topo->nodes[own->node_index].kind == TOPO_SWITCH &&
-			    !topo_link_is_patch(topo, link))
+			    !topo_link_is_patch(topo, link) && !span_link_crosses(topo, link))
 				own = &link->ends[1 - end];
 			return arena_printf(arena, "%s/%s:%s", topo->name, own->node, own->ifname);
 		}

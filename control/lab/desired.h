@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From the lab file's model to what netloomd is asked to have: one switch per switch node, one vhost-user
- * port per VM interface, two patch ports per link between switches.
+ * From the lab file's model to what this host's netloomd is asked to have: one switch per switch node, one vhost-user
+ * port per VM interface, one TAP port per interface of a TAP node, two patch ports per link between switches. What
+ * leads to other hosts is in desired_overlay.h.
  *
  * Names: switch LAB/NODE. A VM's port is called after the VM's end of the link, LAB/h1:eth1, so that tables
  * say which VM is meant; patch ports after each switch's end, LAB/sw1:up. Pure.

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +12,10 @@
 #include <unistd.h>
 
 #include "lab/agent.h"
+#include "lab/command.h"
 #include "lab/jsonline.h"
 #include "lab/term.h"
+#include "topo/span.h"
 
 #define PING_COUNT  3
 #define PING_WAIT_S 2
@@ -56,7 +59,9 @@ int matrix_new(struct matrix *matrix, const struct topo *topo)
 	for (size_t i = 0; i < topo->n_nodes; i++) {
 		const struct topo_node *node = &topo->nodes[i];
 
-		for (size_t k = 0; k < node->n_addresses && node->has_agent; k++) {
+		if (node->kind == TOPO_VM && !node->has_agent)
+			continue;
+		for (size_t k = 0; k < node->n_addresses; k++) {
 			if (!address_is_first(node, k))
 				continue;
 			matrix->hosts[matrix->n_hosts].node = node;
@@ -77,10 +82,11 @@ int matrix_new(struct matrix *matrix, const struct topo *topo)
 	return 0;
 }
 
-/* Pairs of one VM say nothing about the network. */
+/* Pairs of one node say nothing about the network; what is on another host is asked there. */
 static bool pair_counts(const struct matrix *m, size_t from, size_t to)
 {
-	return m->hosts[from].node != m->hosts[to].node &&
+	return span_node_is_here(m->topo, m->hosts[from].node) &&
+	       m->hosts[from].node != m->hosts[to].node &&
 	       m->hosts[from].address->family == m->hosts[to].address->family;
 }
 
@@ -123,23 +129,59 @@ void matrix_result_parse(struct matrix *matrix, size_t from, const char *text)
 	}
 }
 
-/* In a child process: the agents are waited for at the same time. Prints the guest's answer, or `! reason`. */
-static void row_child(const struct matrix *matrix, size_t from, int out)
+static int row_of_guest(const struct matrix *matrix, size_t from, const char *script, int out,
+			struct err *err)
 {
-	struct arena arena = {.head = NULL};
-	struct err err = {.text = ""};
 	struct agent_result result;
 	struct agent agent;
 	int rc = agent_open(&agent, matrix->topo->name, matrix->hosts[from].node->name, AGENT_MS,
-			    &err);
+			    err);
 
 	if (rc == 0)
-		rc = agent_shell(&agent, matrix_script(&arena, matrix, from), NULL, SCRIPT_MS,
-				 &result, &err);
+		rc = agent_shell(&agent, script, NULL, SCRIPT_MS, &result, err);
+	if (rc == 0 && write(out, result.out, result.out_len) < 0)
+		_exit(1);
+	return rc;
+}
+
+/* A TAP's kernel is ours: the same script, in its network namespace. */
+static int row_of_tap(const struct matrix *matrix, size_t from, const char *script, int out,
+		      struct err *err)
+{
+	const struct matrix_host *host = &matrix->hosts[from];
+	const struct topo_nic *nic = topo_nic_find(host->node, host->address->ifname);
+	const char *netns = topo_nic_netns(matrix->topo, host->node, nic);
+	struct command_output output;
+	char enter[PATH_MAX];
+	const char *const argv[] = {"nsenter", enter, "sh", "-c", script, NULL};
+	int rc;
+
+	snprintf(enter, sizeof(enter), "--net=%s%s", netns[0] == '/' ? "" : "/run/netns/", netns);
+	rc = command_run(netns[0] == '\0' ? argv + 2 : argv, SCRIPT_MS, &output, err);
+	if (rc < 0)
+		return rc;
+	if (output.status != 0)
+		rc = err_set(err, EIO, "%s: %.200s", host->node->name, output.text);
+	else if (write(out, output.text, strlen(output.text)) < 0)
+		_exit(1);
+	command_output_free(&output);
+	return rc;
+}
+
+/* In a child process: the agents are waited for at the same time. Prints the guest's answer, or `! reason`. */
+static void row_child(const struct matrix *matrix, size_t from, int out)
+{
+	const char *need = "command -v ping >/dev/null || { echo there is no ping; exit 1; }\n";
+	bool is_tap = matrix->hosts[from].node->kind == TOPO_TAP;
+	struct arena arena = {.head = NULL};
+	struct err err = {.text = ""};
+	const char *script = arena_printf(&arena, "%s%s", is_tap ? need : "",
+					  matrix_script(&arena, matrix, from));
+	int rc = is_tap ? row_of_tap(matrix, from, script, out, &err)
+			: row_of_guest(matrix, from, script, out, &err);
+
 	if (rc < 0)
 		dprintf(out, "! %s\n", err.text);
-	else if (write(out, result.out, result.out_len) < 0)
-		_exit(1);
 	_exit(0);
 }
 
@@ -182,6 +224,8 @@ int matrix_measure(struct matrix *matrix, struct err *err)
 		int ends[2];
 
 		pipes[i] = -1;
+		if (!span_node_is_here(matrix->topo, matrix->hosts[i].node))
+			continue;
 		if (pipe(ends) < 0) {
 			rc = err_set(err, errno, "pipe: %m");
 			break;
@@ -267,6 +311,8 @@ void matrix_print(const struct matrix *matrix)
 			arena_printf(&arena, "%s", host_name(matrix, i, name, sizeof(name)));
 	table_init(&table, headings);
 	for (size_t from = 0; from < matrix->n_hosts; from++) {
+		if (!span_node_is_here(matrix->topo, matrix->hosts[from].node))
+			continue;
 		table_add_colour(&table, TERM_BOLD, "%s",
 				 host_name(matrix, from, name, sizeof(name)));
 		for (size_t to = 0; to < matrix->n_hosts; to++) {

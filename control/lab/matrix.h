@@ -2,6 +2,8 @@
 /*
  * Who reaches whom: every guest pings every other, and the answer is laid beside what the lab file implies.
  *
+ * Of a lab on several hosts each host asks its own guests, which ping those of all hosts. A TAP is asked in its network namespace.
+ *
  * One shell script per guest, all guests at the same time, pings in parallel inside: the whole matrix takes
  * as long as its slowest unanswered ping. One thread.
  */

@@ -20,9 +20,11 @@ static const struct command commands[] = {
 	 "  netloom validate examples/campus.yaml\n\n"
 	 "Findings go to standard error as FILE:LINE: SENTENCE; warnings do not make a file "
 	 "invalid.\n"
+	 "Of a lab on several hosts the whole is checked; VNIs of links between hosts are "
+	 "printed.\n"
 	 "Exit status: 0 valid, 3 not.\n",
 	 cmd_validate},
-	{"up", "[--dry-run] [--json] [--quiet] [--force] [--timeout S] FILE",
+	{"up", "[--host NAME] [--dry-run] [--json] [--quiet] [--force] [--timeout S] FILE",
 	 "bring a lab up, or change a running one to what the file says",
 	 "Says what it will do, then does it: starts netloomd when none runs, sets switches, ports "
 	 "and\n"
@@ -33,6 +35,11 @@ static const struct command commands[] = {
 	 "cards).\n\n"
 	 "  netloom up --dry-run examples/campus.yaml      only say it\n"
 	 "  netloom up examples/campus.yaml\n\n"
+	 "A lab on several hosts (`hosts:` in the file) is brought up on each of them, which "
+	 "starts "
+	 "its part:\n\n"
+	 "  netloom up examples/overlay.yaml --host hostA\n\n"
+	 "  --host NAME   which of the file's hosts this machine is\n"
 	 "  --timeout S   seconds for a guest to answer after its start (default 120)\n"
 	 "  --force       do not look at the free memory\n"
 	 "  --quiet       only failures\n\n"
@@ -112,7 +119,7 @@ static const struct command commands[] = {
 	{"test", "[--json] LAB", "who reaches whom: expected against measured",
 	 "Works out from the lab file who should be able to ping whom, lets every guest ping every "
 	 "other\n"
-	 "and prints both as a matrix.\n\n"
+	 "and prints both as a matrix. On several hosts each asks its own guests about all.\n\n"
 	 "  netloom test campus\n\n"
 	 "Exit status: 0 everything as expected, 1 not.\n",
 	 cmd_test},

@@ -12,6 +12,7 @@
 #include "lab/proc.h"
 #include "lab/rpc.h"
 #include "lab/rundir.h"
+#include "topo/span.h"
 
 /* "memory 128 -> 256, nics": numbers and words are shown, larger things named. */
 static void spec_difference(const json_t *old, const json_t *new, char *why, size_t size)
@@ -62,10 +63,15 @@ enum plan_action plan_action_of(const json_t *record, bool is_running, const jso
 	return PLAN_KEEP;
 }
 
+static bool is_vm_here(const struct topo *topo, const struct topo_node *node)
+{
+	return node->kind == TOPO_VM && span_node_is_here(topo, node);
+}
+
 static bool image_is_needed(const struct topo *topo)
 {
 	for (size_t i = 0; i < topo->n_nodes; i++) {
-		if (topo->nodes[i].kind == TOPO_VM &&
+		if (is_vm_here(topo, &topo->nodes[i]) &&
 		    (topo->nodes[i].kernel == NULL || topo->nodes[i].initrd == NULL))
 			return true;
 	}
@@ -83,7 +89,7 @@ static int plan_vms(const struct topo *topo, const char *base, struct plan *plan
 		json_t *record;
 		json_t *net;
 
-		if (node->kind != TOPO_VM)
+		if (!is_vm_here(topo, node))
 			continue;
 		step->spec = vmm_spec(topo, node, base, &image, &plan->kvm, err);
 		if (step->spec == NULL)
@@ -107,7 +113,7 @@ static void plan_leavers(const struct topo *topo, char **names, int n, struct pl
 		const struct topo_node *node = topo_node_find(topo, names[i]);
 		struct plan_step *step;
 
-		if (node != NULL && node->kind == TOPO_VM)
+		if (node != NULL && is_vm_here(topo, node))
 			continue;
 		step = &plan->steps[plan->n_steps++];
 		step->action = PLAN_STOP;
@@ -119,17 +125,23 @@ static void plan_leavers(const struct topo *topo, char **names, int n, struct pl
 /* Without a daemon everything is new. */
 static json_t *changes_all(const json_t *apply)
 {
-	static const char *const keys[][2] = {{"switches", "switch"}, {"ports", "port"}};
+	static const char *const keys[][2] = {
+		{"switches", "switch"}, {"ports", "port"}, {"vteps", "vtep"}, {"vnis", "vni"}};
 	json_t *changes = json_array();
 	const json_t *object;
 	size_t i;
 
-	for (size_t k = 0; k < 2; k++) {
+	for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
 		json_array_foreach (json_object_get(apply, keys[k][0]), i, object) {
-			json_array_append_new(
-				changes,
-				json_pack("{s:s, s:s, s:O, s:s}", "op", "add", "object", keys[k][1],
-					  "name", json_object_get(object, "name"), "detail", ""));
+			const json_t *vni = json_object_get(object, "vni");
+			json_t *name =
+				vni != NULL
+					? json_sprintf("%lld", (long long)json_integer_value(vni))
+					: json_incref(json_object_get(object, "name"));
+
+			json_array_append_new(changes, json_pack("{s:s, s:s, s:o, s:s}", "op",
+								 "add", "object", keys[k][1],
+								 "name", name, "detail", ""));
 		}
 	}
 	return changes;

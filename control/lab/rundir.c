@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lab/file.h"
+#include "topo/span.h"
 #include "topo/value.h"
 
 #define RUNDIR_DEFAULT "/run/netloom"
@@ -100,7 +101,7 @@ int rundir_sockets_check(const struct topo *topo, struct err *err)
 	for (size_t i = 0; i < topo->n_nodes && rc == 0; i++) {
 		const struct topo_node *node = &topo->nodes[i];
 
-		if (node->kind != TOPO_VM)
+		if (node->kind != TOPO_VM || !span_node_is_here(topo, node))
 			continue;
 		rc = socket_path_check(rundir_node(topo->name, node->name, "console.sock").text,
 				       err);

@@ -5,21 +5,23 @@
 #include <string.h>
 
 #include "lab/desired.h"
+#include "lab/desired_overlay.h"
 #include "lab/rundir.h"
 #include "lab/show.h"
 #include "lab/stored.h"
 #include "lab/term.h"
+#include "topo/span.h"
 
-static const json_t *port_find(const json_t *ports, const char *name)
+static const json_t *object_find(const json_t *objects, const char *name)
 {
-	const json_t *port;
+	const json_t *object;
 	size_t i;
 
-	json_array_foreach (ports, i, port) {
-		const char *this = json_string_value(json_object_get(port, "name"));
+	json_array_foreach (objects, i, object) {
+		const char *this = json_string_value(json_object_get(object, "name"));
 
 		if (this != NULL && name != NULL && strcmp(this, name) == 0)
-			return port;
+			return object;
 	}
 	return NULL;
 }
@@ -30,7 +32,8 @@ static const char *end_state(const struct topo *topo, const struct topo_link *li
 	struct arena arena = {.head = NULL};
 	const struct topo_end *own = &link->ends[end];
 	const json_t *port =
-		port_find(ports, desired_port_name(&arena, topo, own->node, own->ifname));
+		object_find(ports, desired_port_name(&arena, topo, own->node, own->ifname));
+	json_t *patch = json_string("patch");
 	const char *state;
 
 	if (port == NULL)
@@ -40,50 +43,80 @@ static const char *end_state(const struct topo *topo, const struct topo_link *li
 				: "up",
 			"down") == 0)
 		state = "admin down";
-	else if (topo_link_is_patch(topo, link) || json_is_true(json_object_get(port, "running")))
+	else if (json_equal(json_object_get(port, "type"), patch) ||
+		 json_is_true(json_object_get(port, "running")))
 		state = "up";
 	else
 		state = json_is_true(json_object_get(port, "connected")) ? "no driver" : "no VM";
+	json_decref(patch);
 	arena_free(&arena);
+	return state;
+}
+
+/* The end that is here, and the way to the other's host. */
+static const char *crossing_state(const struct topo *topo, const struct topo_link *link,
+				  const json_t *ports, const json_t *vteps)
+{
+	int end = span_node_is_here(topo, &topo->nodes[link->ends[0].node_index]) ? 0 : 1;
+	json_t *name = desired_vtep_name(topo, span_link_host_towards(topo, link));
+	const char *state = end_state(topo, link, end, ports);
+	const json_t *vtep = object_find(vteps, json_string_value(name));
+
+	json_decref(name);
+	if (strcmp(state, "up") == 0 && !json_is_true(json_object_get(vtep, "usable")))
+		state = "no way to the other host";
 	return state;
 }
 
 /* The worse of two ends. */
 static const char *link_state(const struct topo *topo, const struct topo_link *link,
-			      const json_t *ports)
+			      const json_t *ports, const json_t *vteps)
 {
-	const char *first = end_state(topo, link, 0, ports);
-	const char *second = end_state(topo, link, 1, ports);
+	const char *first;
+	const char *second;
 
+	if (span_link_crosses(topo, link))
+		return crossing_state(topo, link, ports, vteps);
+	first = end_state(topo, link, 0, ports);
+	second = end_state(topo, link, 1, ports);
 	return strcmp(first, "up") != 0 ? first : second;
 }
 
-static json_t *link_json(const struct topo *topo, const struct topo_link *link, const json_t *ports)
+static json_t *link_json(const struct topo *topo, const struct topo_link *link, const json_t *ports,
+			 const json_t *vteps)
 {
 	json_t *vlan = desired_vlan(&link->vlan);
 	json_t *object =
 		json_pack("{s:s, s:[o, o], s:s, s:s, s:i}", "lab", topo->name, "endpoints",
 			  json_sprintf("%s:%s", link->ends[0].node, link->ends[0].ifname),
 			  json_sprintf("%s:%s", link->ends[1].node, link->ends[1].ifname), "kind",
-			  topo_link_is_wire(topo, link)	   ? "wire"
+			  span_link_crosses(topo, link)	   ? "vxlan"
+			  : topo_link_is_wire(topo, link)  ? "wire"
 			  : topo_link_is_patch(topo, link) ? "patch"
 							   : "port",
-			  "state", link_state(topo, link, ports), "mtu", (int)link->mtu);
+			  "state", link_state(topo, link, ports, vteps), "mtu", (int)link->mtu);
 
 	if (vlan != NULL)
 		json_object_set_new(object, "vlan", vlan);
+	if (span_link_crosses(topo, link))
+		json_object_set_new(object, "vni", json_integer(link->vni));
 	return object;
 }
 
 int show_links_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err)
 {
+	json_t *vteps = NULL;
 	json_t *result = NULL;
 	char **labs;
 	int n;
 	int rc = rpc_call(rpc, "port.list", NULL, &result, err);
 
-	if (rc < 0)
+	if (rc == 0)
+		rc = rpc_call(rpc, "vtep.list", NULL, &vteps, err);
+	if (rc < 0) {
+		json_decref(result);
 		return rc;
+	}
 	n = rundir_labs(&labs, NULL);
 	*list = json_array();
 	for (int i = 0; i < n; i++) {
@@ -92,14 +125,30 @@ int show_links_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err
 		if ((lab != NULL && strcmp(labs[i], lab) != 0) ||
 		    stored_load(labs[i], &stored, NULL) < 0)
 			continue;
-		for (size_t k = 0; k < stored.topo.n_links; k++)
+		for (size_t k = 0; k < stored.topo.n_links; k++) {
+			if (!span_link_is_here(&stored.topo, &stored.topo.links[k]))
+				continue;
 			json_array_append_new(*list, link_json(&stored.topo, &stored.topo.links[k],
-							       json_object_get(result, "ports")));
+							       json_object_get(result, "ports"),
+							       json_object_get(vteps, "vteps")));
+		}
 		topo_free(&stored.topo);
 	}
 	rundir_names_free(labs, n > 0 ? n : 0);
 	json_decref(result);
+	json_decref(vteps);
 	return 0;
+}
+
+static void kind_add(struct table *table, const json_t *link)
+{
+	const json_t *vni = json_object_get(link, "vni");
+	const char *kind = json_string_value(json_object_get(link, "kind"));
+
+	if (vni != NULL)
+		table_add(table, "%s %lld", kind, (long long)json_integer_value(vni));
+	else
+		table_add(table, "%s", kind);
 }
 
 void show_links_print(const json_t *list, const char *lab)
@@ -121,7 +170,7 @@ void show_links_print(const json_t *list, const char *lab)
 		table_add(&table, "%s", json_string_value(json_object_get(link, "lab")));
 		table_add(&table, "%s", json_string_value(json_array_get(ends, 0)));
 		table_add(&table, "%s", json_string_value(json_array_get(ends, 1)));
-		table_add(&table, "%s", json_string_value(json_object_get(link, "kind")));
+		kind_add(&table, link);
 		table_add(&table, "%s", vlan);
 		table_add(&table, "%lld",
 			  (long long)json_integer_value(json_object_get(link, "mtu")));

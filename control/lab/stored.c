@@ -10,6 +10,8 @@
 
 #include "lab/file.h"
 #include "lab/rundir.h"
+#include "topo/host.h"
+#include "topo/span.h"
 #include "topo/tree.h"
 #include "topo/value.h"
 
@@ -52,6 +54,8 @@ int stored_load(const char *lab, struct stored_lab *out, struct err *err)
 {
 	struct lab_path path;
 	struct diag_list *diags;
+	const char *base;
+	const char *file;
 	json_t *object;
 	int rc;
 
@@ -71,22 +75,48 @@ int stored_load(const char *lab, struct stored_lab *out, struct err *err)
 	}
 	free(diags);
 	object = file_json_read(rundir_lab(lab, "lab.json").text);
-	if (object != NULL) {
-		const char *base = json_string_value(json_object_get(object, "base"));
-		const char *file = json_string_value(json_object_get(object, "file"));
-
-		snprintf(out->base, sizeof(out->base), "%s", base != NULL ? base : "/");
-		snprintf(out->file, sizeof(out->file), "%s", file != NULL ? file : "");
-		json_decref(object);
+	base = json_string_value(json_object_get(object, "base"));
+	file = json_string_value(json_object_get(object, "file"));
+	snprintf(out->base, sizeof(out->base), "%s", base != NULL ? base : "/");
+	snprintf(out->file, sizeof(out->file), "%s", file != NULL ? file : "");
+	if (rc == 0) {
+		rc = host_select(&out->topo, json_string_value(json_object_get(object, "host")),
+				 err);
+		if (rc < 0)
+			topo_free(&out->topo);
 	}
+	json_decref(object);
 	return rc;
 }
 
-int stored_save(const char *lab, const char *file, const char *base, struct err *err)
+const struct topo_node *stored_vm(const struct stored_lab *stored, const char *name,
+				  struct err *err)
 {
+	static const char *const kinds[] = {[TOPO_SWITCH] = "a switch", [TOPO_TAP] = "a TAP"};
+	const struct topo *topo = &stored->topo;
+	const struct topo_node *node = topo_node_find(topo, name);
+
+	if (node == NULL)
+		err_set(err, ENOENT, "lab \"%s\" has no node \"%s\"", topo->name, name);
+	else if (node->kind != TOPO_VM)
+		err_set(err, EINVAL, "\"%s/%s\" is %s; it is there as long as netloomd runs",
+			topo->name, name, kinds[node->kind]);
+	else if (!span_node_is_here(topo, node))
+		err_set(err, ENOENT, "\"%s/%s\" is on host \"%s\", and this is \"%s\"", topo->name,
+			name, topo->hosts[__builtin_ctzll(node->hosts)].name,
+			topo->hosts[topo->self].name);
+	else
+		return node;
+	return NULL;
+}
+
+int stored_save(const struct topo *topo, const char *file, const char *base, struct err *err)
+{
+	const char *lab = topo->name;
 	char *absolute = realpath(file, NULL);
 	json_t *object =
-		json_pack("{s:s, s:s}", "file", absolute != NULL ? absolute : file, "base", base);
+		json_pack("{s:s, s:s, s:s*}", "file", absolute != NULL ? absolute : file, "base",
+			  base, "host", topo->self >= 0 ? topo->hosts[topo->self].name : NULL);
 	size_t len;
 	char *text = file_read(file, TREE_FILE_BYTES_MAX, &len, err);
 	int rc = text == NULL ? -EIO : file_mkdir(rundir_lab(lab, NULL).text, 0755, err);

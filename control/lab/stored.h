@@ -26,8 +26,16 @@ int stored_load(const char *lab, struct stored_lab *out, struct err *err);
 /** stored_exists() - The lab is up, or partly up */
 bool stored_exists(const char *lab);
 
-/** stored_save() - Keep a copy of the lab file @file. Return: 0 or -errno */
-int stored_save(const char *lab, const char *file, const char *base, struct err *err);
+/** stored_save() - Keep a copy of the lab file @file, and which of its hosts this is. Return: 0 or -errno */
+int stored_save(const struct topo *topo, const char *file, const char *base, struct err *err);
+
+/**
+ * stored_vm() - A VM of the lab that is on this host
+ *
+ * Return: NULL with a sentence: there is none, it is no VM, or it is on another host.
+ */
+const struct topo_node *stored_vm(const struct stored_lab *stored, const char *name,
+				  struct err *err);
 
 /** stored_base() - The absolute folder of a lab file, for relative paths in it */
 void stored_base(const char *file, char *base, size_t size);

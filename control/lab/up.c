@@ -235,7 +235,7 @@ int up_run(struct up *up, struct err *err)
 		timing_add(up, "start netloomd", at);
 	/* The file first: from here on `down` knows of the lab, whatever happens to us. */
 	if (rc == 0)
-		rc = stored_save(up->topo->name, up->file, up->base, err);
+		rc = stored_save(up->topo, up->file, up->base, err);
 	at = clock_now_ns();
 	if (rc == 0)
 		rc = vms_stop(up, err);

@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "topo/mac.h"
+#include "topo/span.h"
 #include "topo/suggest.h"
+#include "topo/tap.h"
 
 static const char *node_suggest(const struct topo *topo, const char *name)
 {
-	const char *names[TOPO_NODES_MAX];
+	const char *names[TOPO_ALL_NODES_MAX];
 
 	for (size_t i = 0; i < topo->n_nodes; i++)
 		names[i] = topo->nodes[i].name;
@@ -90,7 +92,7 @@ static void links_check(struct topo *topo, const struct tree_node *nodes, struct
 		if (topo_link_is_wire(topo, link) && link->vlan.mode != TOPO_VLAN_UNSET)
 			diag_error(
 				diags, link->line,
-				"link \"%s:%s\": a wire between two VMs passes every frame "
+				"link \"%s:%s\": a wire without a switch passes every frame "
 				"untouched, `vlan` has no meaning on it; put a switch between them",
 				link->ends[0].node, link->ends[0].ifname);
 		if (topo_link_is_patch(topo, link) &&
@@ -148,7 +150,7 @@ static void nic_add(struct topo *topo, struct topo_node *node, size_t link, int 
 {
 	struct topo_nic *nic;
 
-	if (node->kind != TOPO_VM)
+	if (node->kind == TOPO_SWITCH)
 		return;
 	if (node->n_nics == TOPO_NICS_MAX) {
 		diag_error(diags, topo->links[link].line, "node \"%s\" has more than %d interfaces",
@@ -314,9 +316,16 @@ static void vm_check(const struct topo *topo, const struct topo_node *node, stru
 				   node->name, name);
 		else if (other->kind != TOPO_VM)
 			diag_error(diags, node->line,
-				   "node \"%s\": `wait-for` names the switch \"%s\"; switches are "
-				   "there before any VM",
+				   "node \"%s\": `wait-for` names \"%s\", which is no VM; switches "
+				   "and "
+				   "TAPs are there before any VM",
 				   node->name, name);
+		else if (other->hosts != node->hosts)
+			diag_error(
+				diags, node->line,
+				"node \"%s\": `wait-for` names \"%s\", which is on another host; "
+				"hosts are brought up one by one",
+				node->name, name);
 	}
 	if (node->disk != NULL && node->disk->format == TOPO_DISK_QCOW2 &&
 	    node->vmm == TOPO_VMM_RUNNER)
@@ -375,7 +384,7 @@ void check_topology(struct topo *topo, const struct tree_node *nodes, struct dia
 
 		if (node->kind == TOPO_VM) {
 			vm_check(topo, node, diags);
-		} else if (node->peer_port != NULL) {
+		} else if (node->kind == TOPO_SWITCH && node->peer_port != NULL) {
 			switch_port_suggest(topo, i, node->peer_port, &found);
 			if (!found)
 				diag_error(diags, node->peer_port_line,
@@ -383,6 +392,8 @@ void check_topology(struct topo *topo, const struct tree_node *nodes, struct dia
 					   node->name, node->peer_port);
 		}
 	}
+	taps_check(topo, diags);
+	span_check(topo, diags);
 	addresses_twice_check(topo, diags);
 	wait_for_check(topo, diags);
 }

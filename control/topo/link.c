@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "topo/span.h"
+#include "topo/tap.h"
 #include "topo/value.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -133,7 +135,8 @@ static bool end_read(const struct value_reader *r, const struct tree_node *value
 	return false;
 }
 
-static bool ends_read(struct value_reader *r, const struct tree_node *ends, struct topo_link *link)
+static bool ends_read(struct value_reader *r, const struct tree_node *ends, bool has_host,
+		      struct topo_link *link)
 {
 	bool good;
 
@@ -144,31 +147,55 @@ static bool ends_read(struct value_reader *r, const struct tree_node *ends, stru
 	}
 	if (!value_is_kind(r, "endpoints", ends, TREE_SEQUENCE))
 		return false;
-	if (ends->n == 1) {
+	if (has_host && ends->n != 1) {
+		diag_error(r->diags, ends->line,
+			   "link: with `host`, which is one end, `endpoints` names the other one: "
+			   "[\"sw1:p1\"]");
+		return false;
+	}
+	if (ends->n == 1 && !has_host) {
 		diag_error(r->diags, ends->line,
 			   "link: port \"%.80s\" has no peer; `endpoints` names both ends",
 			   ends->items[0]->text);
 		return false;
 	}
-	if (ends->n != 2) {
+	if (ends->n != 2 && !has_host) {
 		diag_error(r->diags, ends->line, "link: `endpoints` has %zu ends; a cable has two",
 			   ends->n);
 		return false;
 	}
 	good = end_read(r, ends->items[0], &link->ends[0]);
-	good = end_read(r, ends->items[1], &link->ends[1]) && good;
+	if (!has_host)
+		good = end_read(r, ends->items[1], &link->ends[1]) && good;
 	if (good)
 		r->who = arena_printf(r->arena, "link \"%s:%s\"", link->ends[0].node,
 				      link->ends[0].ifname);
 	return good;
 }
 
-bool link_read(struct arena *arena, const struct tree_node *value, struct topo_link *link,
+/* Of the cable, or of the host's interface on it. */
+static void mtu_read(const struct value_reader *r, const struct tree_node *value,
+		     struct topo_link *link)
+{
+	const struct tree_node *own = tree_find(value, "mtu");
+	const struct tree_node *of_host = tree_find(tree_find(value, "host"), "mtu");
+
+	if (own != NULL && of_host != NULL)
+		diag_error(r->diags, of_host->line,
+			   "%s: `mtu` is given twice, for the link and for `host`", r->who);
+	else if (own != NULL || of_host != NULL)
+		value_uint(r, "mtu", own != NULL ? own : of_host, TOPO_MTU_MIN, TOPO_MTU_MAX,
+			   &link->mtu);
+}
+
+bool link_read(struct topo *topo, const struct tree_node *value, struct topo_link *link,
 	       struct diag_list *diags)
 {
-	static const char *const keys[] = {"endpoints", "vlan", "mtu", "queues", "admin", "labels"};
+	static const char *const keys[] = {"endpoints", "host",	  "vlan",  "vni",
+					   "mtu",	"queues", "admin", "labels"};
 	static const char *const admin_words[] = {"down", "up"};
-	struct value_reader r = {.arena = arena, .diags = diags, .who = "link"};
+	struct value_reader r = {.arena = &topo->arena, .diags = diags, .who = "link"};
+	const struct tree_node *host;
 	const struct tree_node *item;
 	unsigned int choice;
 	bool good;
@@ -179,14 +206,18 @@ bool link_read(struct arena *arena, const struct tree_node *value, struct topo_l
 	link->is_up = true;
 	if (!value_is_kind(&r, "links", value, TREE_MAP))
 		return false;
-	good = ends_read(&r, tree_find(value, "endpoints"), link);
+	host = tree_find(value, "host");
+	good = ends_read(&r, tree_find(value, "endpoints"), host != NULL, link);
+	if (good && host != NULL)
+		good = tap_of_link_read(topo, &r, host, link);
 	value_keys_check(&r, value, keys, ARRAY_SIZE(keys));
 	item = tree_find(value, "vlan");
 	if (item != NULL)
 		vlan_read(&r, item, &link->vlan);
-	item = tree_find(value, "mtu");
-	if (item != NULL)
-		value_uint(&r, "mtu", item, TOPO_MTU_MIN, TOPO_MTU_MAX, &link->mtu);
+	item = tree_find(value, "vni");
+	if (item != NULL && span_vni_read(&r, item, &link->vni))
+		link->vni_line = item->line;
+	mtu_read(&r, value, link);
 	item = tree_find(value, "queues");
 	if (item != NULL)
 		value_uint(&r, "queues", item, 1, LINK_QUEUES_MAX, &link->queues);

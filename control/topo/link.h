@@ -8,14 +8,14 @@
 
 /**
  * link_read() - Fill a link from the file
- * @arena: owns what the link points to
+ * @topo:  nodes have been read; owns what the link points to, and gets a node for a link with `host`
  * @value: one item of `links`
  * @link:  out; ends[].node_index is not set yet
  * @diags: findings
  *
  * Return: true when both endpoints could be read.
  */
-bool link_read(struct arena *arena, const struct tree_node *value, struct topo_link *link,
+bool link_read(struct topo *topo, const struct tree_node *value, struct topo_link *link,
 	       struct diag_list *diags);
 
 #endif

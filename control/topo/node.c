@@ -5,28 +5,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "topo/host.h"
+#include "topo/span.h"
 #include "topo/value.h"
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define AGEING_MAX_S  1000000 /* IEEE 802.1Q-2018 table 8-6 */
-#define ADDRESSES_MAX 256
+#define ARRAY_SIZE(a)  (sizeof(a) / sizeof((a)[0]))
+#define AGEING_MAX_S   1000000 /* IEEE 802.1Q-2018 table 8-6 */
+#define ADDRESSES_MAX  256
+#define NETNS_NAME_MAX 255
 
-static const char *const kind_words[] = {[TOPO_SWITCH] = "switch", [TOPO_VM] = "vm"};
+static const char *const kind_words[] = {
+	[TOPO_SWITCH] = "switch", [TOPO_VM] = "vm", [TOPO_TAP] = "tap"};
 static const char *const vmm_words[] = {
 	[TOPO_VMM_AUTO] = "auto", [TOPO_VMM_RUNNER] = "vm-runner", [TOPO_VMM_QEMU] = "qemu"};
 
 static const char *const vm_keys[] = {
-	"agent",  "append",    "cpu",	   "disk",	    "env",   "exec", "gateway",
-	"group",  "hugepages", "image",	   "ipv4",	    "ipv6",  "kind", "labels",
-	"memory", "mtu",       "position", "startup-delay", "vcpus", "vmm",  "wait-for"};
-static const char *const switch_keys[] = {"ageing",   "group",	  "kind",     "labels",
-					  "position", "reserved", "peer-port"};
-/* What defaults, kinds and groups may hold: both, as they are for nodes of both kinds. */
+	"agent", "append",    "cpu",	       "disk",	"env",	"exec",	   "gateway", "group",
+	"host",	 "hugepages", "image",	       "ipv4",	"ipv6", "kind",	   "labels",  "memory",
+	"mtu",	 "position",  "startup-delay", "vcpus", "vmm",	"wait-for"};
+static const char *const switch_keys[] = {"ageing",   "group",	  "host",      "kind", "labels",
+					  "position", "reserved", "peer-port", "vxlan"};
+static const char *const tap_keys[] = {"group",	 "host", "ipv4",  "ipv6",    "kind",
+				       "labels", "mtu",	 "netns", "position"};
+/* What defaults, kinds and groups may hold: all, as they are for nodes of all kinds. */
 static const char *const layer_keys[] = {
-	"agent",   "append", "cpu",	  "disk",   "env",	"exec",
-	"gateway", "group",  "hugepages", "image",  "ipv4",	"ipv6",
-	"kind",	   "labels", "memory",	  "mtu",    "position", "startup-delay",
-	"vcpus",   "vmm",    "wait-for",  "ageing", "reserved", "peer-port"};
+	"agent",  "append",   "cpu",	   "disk",     "env",	    "exec",	     "gateway",
+	"group",  "host",     "hugepages", "image",    "ipv4",	    "ipv6",	     "kind",
+	"labels", "memory",   "mtu",	   "netns",    "position",  "startup-delay", "vcpus",
+	"vmm",	  "wait-for", "ageing",	   "reserved", "peer-port", "vxlan"};
 
 /* The maps a node's values come from, nearest first. */
 struct layers {
@@ -111,8 +117,8 @@ static void disk_read(const struct value_reader *r, const struct tree_node *valu
 		node->disk = disk;
 }
 
-static void addresses_read(const struct value_reader *r, const char *key, int family,
-			   const struct tree_node *value, struct topo_node *node)
+void node_addresses_read(const struct value_reader *r, const char *key, int family,
+			 const struct tree_node *value, struct topo_node *node)
 {
 	if (!value_is_kind(r, key, value, TREE_MAP))
 		return;
@@ -207,6 +213,9 @@ static void switch_read(const struct layers *l, struct value_reader *r, struct t
 	value = layers_find(l, "peer-port", r);
 	if (value != NULL && value_string(r, "peer-port", value, &node->peer_port))
 		node->peer_port_line = value->line;
+	value = layers_find(l, "vxlan", r);
+	if (value != NULL)
+		span_vxlan_read(r, value, node);
 	for (size_t i = 0; i < 16 && node->peer_port == NULL; i++) {
 		if (node->reserved[i] == TOPO_RESERVED_PEER) {
 			diag_error(r->diags, node->line,
@@ -218,22 +227,52 @@ static void switch_read(const struct layers *l, struct value_reader *r, struct t
 	}
 }
 
-static void vm_network_read(const struct layers *l, struct value_reader *r, struct topo_node *node)
+static void network_read(const struct layers *l, struct value_reader *r, struct topo_node *node)
 {
 	const struct tree_node *value;
 
 	value = layers_find(l, "ipv4", r);
 	if (value != NULL)
-		addresses_read(r, "ipv4", AF_INET, value, node);
+		node_addresses_read(r, "ipv4", AF_INET, value, node);
 	value = layers_find(l, "ipv6", r);
 	if (value != NULL)
-		addresses_read(r, "ipv6", AF_INET6, value, node);
-	value = layers_find(l, "gateway", r);
-	if (value != NULL && value_strings(r, "gateway", value, &node->gateways))
-		gateways_check(r, value, node);
+		node_addresses_read(r, "ipv6", AF_INET6, value, node);
 	value = layers_find(l, "mtu", r);
 	if (value != NULL)
 		value_uint(r, "mtu", value, TOPO_MTU_MIN, TOPO_MTU_MAX, &node->mtu);
+	if (node->kind != TOPO_VM)
+		return;
+	value = layers_find(l, "gateway", r);
+	if (value != NULL && value_strings(r, "gateway", value, &node->gateways))
+		gateways_check(r, value, node);
+}
+
+bool node_netns_read(const struct value_reader *r, const struct tree_node *value,
+		     const char **netns)
+{
+	const char *text;
+
+	if (!value_string(r, "netns", value, &text))
+		return false;
+	if (text[0] != '/' && !value_is_name(text, NETNS_NAME_MAX)) {
+		diag_error(
+			r->diags, value->line,
+			"%s: `netns: %.60s` is neither a name as `ip netns` has it nor an absolute "
+			"path",
+			r->who, text);
+		return false;
+	}
+	*netns = text;
+	return true;
+}
+
+static void tap_read(const struct layers *l, struct value_reader *r, struct topo_node *node)
+{
+	const struct tree_node *value = layers_find(l, "netns", r);
+
+	if (value != NULL)
+		node_netns_read(r, value, &node->netns);
+	network_read(l, r, node);
 }
 
 static void vm_machine_read(const struct layers *l, struct value_reader *r, struct topo_node *node)
@@ -321,11 +360,32 @@ static void group_add(struct layers *l, struct value_reader *r, const struct tre
 		layers_add(l, group, arena_printf(r->arena, "group \"%s\"", name));
 }
 
-void node_read(struct arena *arena, const struct tree_node *topology, const struct tree_node *name,
+static void keys_check(const struct value_reader *r, enum topo_kind kind,
+		       const struct tree_node *value)
+{
+	if (kind == TOPO_VM)
+		value_keys_check(r, value, vm_keys, ARRAY_SIZE(vm_keys));
+	else if (kind == TOPO_TAP)
+		value_keys_check(r, value, tap_keys, ARRAY_SIZE(tap_keys));
+	else
+		value_keys_check(r, value, switch_keys, ARRAY_SIZE(switch_keys));
+}
+
+static void vm_read(const struct layers *l, struct value_reader *r, struct topo_node *node)
+{
+	pairs_merge(l, r, "env", &node->env);
+	vm_machine_read(l, r, node);
+	network_read(l, r, node);
+	vm_start_read(l, r, node);
+}
+
+void node_read(struct topo *topo, const struct tree_node *topology, const struct tree_node *name,
 	       const struct tree_node *value, struct topo_node *node, struct diag_list *diags)
 {
+	struct arena *arena = &topo->arena;
 	const struct tree_node *defaults = tree_find(topology, "defaults");
 	const struct tree_node *kind;
+	const struct tree_node *host;
 	struct value_reader r = {.arena = arena, .diags = diags};
 	struct layers layers = {.n = 0};
 	unsigned int choice;
@@ -344,7 +404,8 @@ void node_read(struct arena *arena, const struct tree_node *topology, const stru
 	kind = layers_find(&layers, "kind", &r);
 	if (kind == NULL) {
 		diag_error(diags, name->line,
-			   "node \"%s\" has no `kind`; write `kind: switch` or `kind: vm`",
+			   "node \"%s\" has no `kind`; write `kind: switch`, `kind: vm` or `kind: "
+			   "tap`",
 			   name->text);
 		return;
 	}
@@ -355,23 +416,20 @@ void node_read(struct arena *arena, const struct tree_node *topology, const stru
 	if (layers.n > 0 && layers.maps[layers.n - 1] == defaults)
 		layers.n--;
 	layers_add(&layers, tree_find(tree_find(topology, "kinds"), kind_words[choice]),
-		   choice == TOPO_VM ? "kind \"vm\"" : "kind \"switch\"");
+		   arena_printf(arena, "kind \"%s\"", kind_words[choice]));
 	layers_add(&layers, defaults, "defaults");
 
 	r.who = arena_printf(arena, "node \"%s\"", name->text);
-	if (node->kind == TOPO_VM)
-		value_keys_check(&r, value, vm_keys, ARRAY_SIZE(vm_keys));
-	else
-		value_keys_check(&r, value, switch_keys, ARRAY_SIZE(switch_keys));
+	keys_check(&r, node->kind, value);
 	pairs_merge(&layers, &r, "labels", &node->labels);
-	if (node->kind == TOPO_SWITCH) {
+	if (node->kind == TOPO_SWITCH)
 		switch_read(&layers, &r, node);
-		return;
-	}
-	pairs_merge(&layers, &r, "env", &node->env);
-	vm_machine_read(&layers, &r, node);
-	vm_network_read(&layers, &r, node);
-	vm_start_read(&layers, &r, node);
+	else if (node->kind == TOPO_TAP)
+		tap_read(&layers, &r, node);
+	else
+		vm_read(&layers, &r, node);
+	host = layers_find(&layers, "host", &r);
+	host_of_node_read(topo, &r, host, node);
 }
 
 void node_layers_check(struct arena *arena, const struct tree_node *topology,

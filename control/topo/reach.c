@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "topo/span.h"
+
 bool reach_subnet_has(const struct topo_address *address, const uint8_t *bytes)
 {
 	unsigned int bits = address->prefix_len;
@@ -53,33 +55,70 @@ static unsigned int port_vid(const struct topo_vlan *vlan, unsigned int tag)
 	}
 }
 
-/* Marks every switch that frames of this VLAN get to from @start. */
-static void vid_flood(const struct topo *topo, size_t start, unsigned int vid, bool *reached)
+/* Instances of a node, a bit for each host; one where the file has no hosts. */
+static uint64_t hosts_of(const struct topo_node *node)
+{
+	return node->hosts != 0 ? node->hosts : 1;
+}
+
+/* The other instances of a switch that VXLAN joins to one of @reached. */
+static uint64_t vid_span(const struct topo_node *node, unsigned int vid, uint64_t reached)
+{
+	for (size_t i = 0; i < node->n_vnis && reached != 0; i++) {
+		if (node->vnis[i].vid == vid)
+			return hosts_of(node);
+	}
+	return reached;
+}
+
+/* Marks every instance of a switch that frames of this VLAN get to from an instance of @start. */
+static void vid_flood(const struct topo *topo, size_t start, uint64_t host, unsigned int vid,
+		      uint64_t *reached)
 {
 	bool moved = true;
 
-	reached[start] = true;
+	reached[start] = vid_span(&topo->nodes[start], vid, host);
 	while (moved) {
 		moved = false;
 		for (size_t i = 0; i < topo->n_links; i++) {
 			const struct topo_link *link = &topo->links[i];
 			size_t a = link->ends[0].node_index;
 			size_t b = link->ends[1].node_index;
+			uint64_t on_a, on_b;
 
 			if (!link->is_up || !topo_link_is_patch(topo, link) ||
-			    !topo_vlan_has(&link->vlan, vid) || reached[a] == reached[b])
+			    !topo_vlan_has(&link->vlan, vid))
 				continue;
-			reached[a] = true;
-			reached[b] = true;
-			moved = true;
+			/* On each host that has both, or between the one of each. */
+			if (span_link_crosses(topo, link)) {
+				on_a = reached[b] != 0 ? hosts_of(&topo->nodes[a]) : 0;
+				on_b = reached[a] != 0 ? hosts_of(&topo->nodes[b]) : 0;
+			} else {
+				on_a = reached[b] & hosts_of(&topo->nodes[a]);
+				on_b = reached[a] & hosts_of(&topo->nodes[b]);
+			}
+			on_a = vid_span(&topo->nodes[a], vid, reached[a] | on_a);
+			on_b = vid_span(&topo->nodes[b], vid, reached[b] | on_b);
+			moved |= on_a != reached[a] || on_b != reached[b];
+			reached[a] = on_a;
+			reached[b] = on_b;
 		}
 	}
+}
+
+/* The instance of a switch that a machine's link ends at. */
+static uint64_t switch_host(const struct topo *topo, const struct topo_link *link, int end)
+{
+	uint64_t sw = hosts_of(&topo->nodes[link->ends[1 - end].node_index]);
+	uint64_t machine = hosts_of(&topo->nodes[link->ends[end].node_index]);
+
+	return span_link_crosses(topo, link) ? sw : sw & machine;
 }
 
 bool reach_frames(const struct topo *topo, const struct topo_node *from, const char *from_if,
 		  const struct topo_node *to, const char *to_if)
 {
-	bool reached[TOPO_NODES_MAX] = {false};
+	uint64_t reached[TOPO_ALL_NODES_MAX] = {0};
 	const struct topo_link *out_link;
 	const struct topo_link *in_link;
 	const struct topo_nic *source;
@@ -107,8 +146,22 @@ bool reach_frames(const struct topo *topo, const struct topo_node *from, const c
 	if (source_tag != target_tag &&
 	    (out_link->vlan.mode == TOPO_VLAN_TUNNEL || in_link->vlan.mode == TOPO_VLAN_TUNNEL))
 		return false;
-	vid_flood(topo, out_link->ends[1 - source->end].node_index, vid, reached);
-	return reached[in_link->ends[1 - target->end].node_index];
+	vid_flood(topo, out_link->ends[1 - source->end].node_index,
+		  switch_host(topo, out_link, source->end), vid, reached);
+	return (reached[in_link->ends[1 - target->end].node_index] &
+		switch_host(topo, in_link, target->end)) != 0;
+}
+
+/* Both addresses are the kernel's own, and it may answer without a frame. */
+static bool is_same_kernel(const struct topo *topo, const struct topo_node *from,
+			   const char *from_if, const struct topo_node *to, const char *to_if)
+{
+	const struct topo_nic *one = topo_nic_find(from, from_if);
+	const struct topo_nic *two = topo_nic_find(to, to_if);
+
+	return from->kind == TOPO_TAP && to->kind == TOPO_TAP && from->hosts == to->hosts &&
+	       one != NULL && two != NULL &&
+	       strcmp(topo_nic_netns(topo, from, one), topo_nic_netns(topo, to, two)) == 0;
 }
 
 enum reach reach_addresses(const struct topo *topo, const struct topo_node *from,
@@ -119,10 +172,18 @@ enum reach reach_addresses(const struct topo *topo, const struct topo_node *from
 
 	if (a->family != b->family)
 		return REACH_NO;
+	if (is_same_kernel(topo, from, a->ifname, to, b->ifname))
+		return REACH_UNKNOWN;
 	near = reach_subnet_has(a, b->bytes) && reach_subnet_has(b, a->bytes);
 	if (near && reach_frames(topo, from, a->ifname, to, b->ifname))
 		return REACH_YES;
 	if (!near && (from->gateways.n > 0 || to->gateways.n > 0))
 		return REACH_UNKNOWN;
+	/* Linux answers for all its addresses on each interface, if a frame gets to one. */
+	for (size_t i = 0; i < to->n_addresses; i++) {
+		if (strcmp(to->addresses[i].ifname, b->ifname) != 0 &&
+		    reach_frames(topo, from, a->ifname, to, to->addresses[i].ifname))
+			return REACH_UNKNOWN;
+	}
 	return REACH_NO;
 }

@@ -5,9 +5,10 @@
  *
  * A frame that a VM sends has a VLAN from its port on (the port's access or native VLAN, or the tag of a
  * VLAN interface such as eth1.10), and keeps it across patch links that carry it, because both ends of a
- * patch have the same configuration. It comes out at every port that carries the VLAN, tagged or not. Two
+ * patch have the same configuration, and across hosts where its switch's `vxlan` names it. It comes out at every port that carries the VLAN, tagged or not. Two
  * addresses reach each other when each comes out where the other listens, and each is in the other's
- * subnet. Routing by guests is not modelled: pairs that only a gateway could join are REACH_UNKNOWN.
+ * subnet. Routing by guests is not modelled: pairs that only a gateway could join, and pairs where the frame gets to
+ * another interface of the same node, are REACH_UNKNOWN.
  * Pure, one thread.
  */
 #ifndef TOPO_REACH_H

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "topo/check.h"
+#include "topo/host.h"
 #include "topo/link.h"
 #include "topo/node.h"
 #include "topo/tree.h"
@@ -55,7 +56,9 @@ static void nodes_read(struct topo *topo, const struct value_reader *r,
 			   TOPO_NODES_MAX);
 		return;
 	}
-	topo->nodes = arena_alloc(&topo->arena, nodes->n * sizeof(*topo->nodes));
+	/* And one for each host, or one, for links with `host`. */
+	topo->nodes =
+		arena_alloc(&topo->arena, (nodes->n + topo->n_hosts + 1) * sizeof(*topo->nodes));
 	for (size_t i = 0; i < nodes->n; i++) {
 		const struct tree_node *name = nodes->items[2 * i];
 
@@ -67,7 +70,7 @@ static void nodes_read(struct topo *topo, const struct value_reader *r,
 				   name->text, TOPO_NAME_MAX);
 			continue;
 		}
-		node_read(&topo->arena, topology, name, nodes->items[2 * i + 1],
+		node_read(topo, topology, name, nodes->items[2 * i + 1],
 			  &topo->nodes[topo->n_nodes++], r->diags);
 	}
 }
@@ -90,21 +93,37 @@ static void links_read(struct topo *topo, const struct value_reader *r,
 	for (size_t i = 0; i < links->n; i++) {
 		struct topo_link link = {.line = 0};
 
-		if (link_read(&topo->arena, links->items[i], &link, r->diags))
+		if (link_read(topo, links->items[i], &link, r->diags))
 			topo->links[topo->n_links++] = link;
 	}
 }
 
+/* With the nodes, where they belong, or at the top of the file, where some look for them. */
+static void hosts_find(struct topo *topo, struct value_reader *r, const struct tree_node *root,
+		       const struct tree_node *topology)
+{
+	const struct tree_node *above = tree_find(root, "hosts");
+	const struct tree_node *hosts = tree_find(topology, "hosts");
+
+	if (above != NULL && hosts != NULL)
+		diag_error(r->diags, above->line,
+			   "`hosts` is given twice; it is in `topology` already, on line %u",
+			   hosts->line);
+	else if (hosts != NULL || above != NULL)
+		hosts_read(topo, r, hosts != NULL ? hosts : above);
+}
+
 int topo_parse(struct topo *topo, const char *text, size_t len, struct diag_list *diags)
 {
-	static const char *const root_keys[] = {"name", "topology", "description"};
-	static const char *const topology_keys[] = {"defaults", "kinds", "groups", "nodes",
-						    "links"};
+	static const char *const root_keys[] = {"name", "topology", "hosts", "description"};
+	static const char *const topology_keys[] = {"defaults", "kinds", "groups",
+						    "hosts",	"nodes", "links"};
 	struct value_reader r = {.arena = &topo->arena, .diags = diags, .who = "lab"};
 	const struct tree_node *topology;
 	struct tree_node *root;
 
 	memset(topo, 0, sizeof(*topo));
+	topo->self = -1;
 	root = tree_parse(&topo->arena, text, len, diags);
 	if (root == NULL)
 		return -EINVAL;
@@ -126,6 +145,7 @@ int topo_parse(struct topo *topo, const char *text, size_t len, struct diag_list
 		return -EINVAL;
 	value_keys_check(&r, topology, topology_keys, ARRAY_SIZE(topology_keys));
 	node_layers_check(&topo->arena, topology, diags);
+	hosts_find(topo, &r, root, topology);
 	nodes_read(topo, &r, topology);
 	links_read(topo, &r, topology);
 	check_topology(topo, tree_find(topology, "nodes"), diags);
@@ -214,10 +234,19 @@ const struct topo_nic *topo_nic_find(const struct topo_node *node, const char *i
 	return NULL;
 }
 
+const char *topo_nic_netns(const struct topo *topo, const struct topo_node *node,
+			   const struct topo_nic *nic)
+{
+	const char *own = topo->links[nic->link].ends[nic->end].netns;
+
+	own = own != NULL ? own : node->netns;
+	return own != NULL ? own : "";
+}
+
 bool topo_link_is_wire(const struct topo *topo, const struct topo_link *link)
 {
-	return topo->nodes[link->ends[0].node_index].kind == TOPO_VM &&
-	       topo->nodes[link->ends[1].node_index].kind == TOPO_VM;
+	return topo->nodes[link->ends[0].node_index].kind != TOPO_SWITCH &&
+	       topo->nodes[link->ends[1].node_index].kind != TOPO_SWITCH;
 }
 
 bool topo_link_is_patch(const struct topo *topo, const struct topo_link *link)

@@ -28,12 +28,20 @@
 #define TOPO_MEMORY_DEFAULT   256
 #define TOPO_CPUS_MAX	      64
 #define TOPO_VID_MAX	      4094
+#define TOPO_HOSTS_MAX	      64 /* bits of topo_node.hosts */
+#define TOPO_HOST_VTEPS_MAX   2	 /* one IPv4, one IPv6 */
+#define TOPO_VNI_MAX	      0xffffff
+#define TOPO_VXLAN_PORT	      4789				    /* RFC 7348 */
+#define TOPO_ALL_NODES_MAX    (TOPO_NODES_MAX + TOPO_HOSTS_MAX + 1) /* with those that links make */
+#define TOPO_TAP_ADDRESSES    8
 
-enum topo_kind { TOPO_SWITCH, TOPO_VM };
+/* A switch; a virtual machine; an interface of the host itself. */
+enum topo_kind { TOPO_SWITCH, TOPO_VM, TOPO_TAP };
 enum topo_vmm { TOPO_VMM_AUTO, TOPO_VMM_RUNNER, TOPO_VMM_QEMU };
 enum topo_reserved { TOPO_RESERVED_DROP, TOPO_RESERVED_FORWARD, TOPO_RESERVED_PEER };
 enum topo_disk_format { TOPO_DISK_AUTO, TOPO_DISK_RAW, TOPO_DISK_QCOW2 };
 enum topo_disk_mode { TOPO_DISK_OVERLAY, TOPO_DISK_WRITE, TOPO_DISK_READONLY };
+enum topo_tag { TOPO_TAG_STRIP, TOPO_TAG_KEEP, TOPO_TAG_REFUSE };
 enum topo_vlan_mode { TOPO_VLAN_UNSET, TOPO_VLAN_ACCESS, TOPO_VLAN_TRUNK, TOPO_VLAN_TUNNEL };
 
 struct topo_strings {
@@ -74,17 +82,52 @@ struct topo_disk {
 	enum topo_disk_mode mode;
 };
 
+/* An address other hosts send VXLAN to. */
+struct topo_vtep {
+	const char *text;
+	int family;	   /* AF_INET or AF_INET6 */
+	uint8_t bytes[16]; /* network order; 4 used for AF_INET */
+	unsigned int line;
+};
+
+/* A machine that runs a part of the lab. */
+struct topo_host {
+	const char *name;
+	unsigned int line;
+	const char *uplink; /* its interface towards the others; NULL: netloom does not run there */
+	unsigned int udp_port;
+	struct topo_vtep vteps[TOPO_HOST_VTEPS_MAX]; /* at most one of a family */
+	size_t n_vteps;
+};
+
+/* A VLAN of a switch that is on several hosts. */
+struct topo_vni {
+	uint32_t vni;
+	uint16_t vid;
+	unsigned int line;
+	unsigned int mtu; /* the guests', that the underlay must carry */
+	bool mtu_is_given;
+	unsigned int bum_limit; /* packets a second, 0: none */
+	bool flood;
+	bool learning;
+	enum topo_tag tag;
+};
+
 struct topo_node {
 	const char *name;
 	enum topo_kind kind;
 	unsigned int line;
 	struct topo_pairs labels;
+	uint64_t
+		hosts; /* bit i: it is on topo.hosts[i]; one bit but for switches; 0: no `hosts` in the file */
 	/* of a switch */
 	unsigned int ageing_s;
 	bool reserved_is_set;
 	enum topo_reserved reserved[16]; /* per last nibble of 01:80:C2:00:00:0X */
 	const char *peer_port;		 /* its interface where TOPO_RESERVED_PEER goes, or NULL */
 	unsigned int peer_port_line;
+	struct topo_vni *vnis; /* its VLANs that reach its other hosts */
+	size_t n_vnis;
 	/* of a VM */
 	const char *kernel; /* NULL: the default image's */
 	const char *initrd; /* NULL: the default image's */
@@ -100,7 +143,11 @@ struct topo_node {
 	struct topo_strings exec;
 	struct topo_pairs env;
 	struct topo_disk *disk; /* NULL: none */
-	unsigned int mtu;	/* 0: each link's */
+	/* of a TAP */
+	const char *netns; /* name or path of its network namespace; NULL: netloomd's */
+	bool is_of_link;   /* made by a link's `host:` */
+	/* of a VM or TAP */
+	unsigned int mtu; /* 0: each link's */
 	struct topo_address *addresses;
 	size_t n_addresses;
 	struct topo_strings gateways; /* addresses of next hops of the default routes */
@@ -121,6 +168,7 @@ struct topo_end {
 	const char *node;
 	const char *ifname;
 	size_t node_index;
+	const char *netns; /* of a TAP that a link's `host:` made; NULL: as its node says */
 };
 
 struct topo_link {
@@ -131,6 +179,9 @@ struct topo_link {
 	unsigned int queues;
 	bool is_up; /* `admin: down` in the file starts the lab with the link cut */
 	struct topo_pairs labels;
+	uint32_t
+		vni; /* of a link between hosts: as the file says, or chosen from its ends' names; else 0 */
+	unsigned int vni_line; /* 0: chosen */
 };
 
 struct topo {
@@ -140,6 +191,9 @@ struct topo {
 	size_t n_nodes;
 	struct topo_link *links;
 	size_t n_links;
+	struct topo_host *hosts; /* none: all is on the one host that runs it */
+	size_t n_hosts;
+	int self; /* the host this is about, from host_select(); -1: none */
 };
 
 /**
@@ -170,7 +224,11 @@ const struct topo_node *topo_node_find(const struct topo *topo, const char *name
 /** topo_nic_find() - The VM's interface of that name, or NULL */
 const struct topo_nic *topo_nic_find(const struct topo_node *node, const char *ifname);
 
-/** topo_link_is_wire() - Both ends are VMs: every frame goes through untouched, BPDUs included */
+/** topo_nic_netns() - The network namespace of a TAP's interface; "": netloomd's own */
+const char *topo_nic_netns(const struct topo *topo, const struct topo_node *node,
+			   const struct topo_nic *nic);
+
+/** topo_link_is_wire() - No end is a switch: every frame goes through untouched, BPDUs included */
 bool topo_link_is_wire(const struct topo *topo, const struct topo_link *link);
 
 /** topo_link_is_patch() - Both ends are switches */

@@ -310,7 +310,7 @@ static void wire_and_loop_make_sense(void **state)
 	(void)state;
 	expect_error(HEAD "  links:\n    - endpoints: [\"h1:eth1\", \"h2:eth1\"]\n      vlan: { "
 			  "access: 1 }\n",
-		     8, "a wire between two VMs passes every frame");
+		     8, "a wire without a switch passes every frame");
 	expect_error(HEAD "  links:\n    - endpoints: [\"sw1:a\", \"sw1:b\"]\n", 8,
 		     "both ends are on the same switch");
 }

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "lab/desired_overlay.h"
+
+#include "lab/desired.h"
+#include "topo/span.h"
+
+#define SEGMENT_VLAN 1 /* of a link's switch, where nothing else is */
+
+json_t *desired_vtep_name(const struct topo *topo, size_t host)
+{
+	return json_sprintf("%s/%s", topo->name, topo->hosts[host].name);
+}
+
+static json_t *segment_name(const struct topo *topo, const struct topo_link *link)
+{
+	return json_sprintf("%s/vni-%u", topo->name, link->vni);
+}
+
+void desired_segment_attach(json_t *port, const struct topo *topo, const struct topo_link *link)
+{
+	json_object_set_new(port, "switch", segment_name(topo, link));
+	json_object_set_new(port, "vlan", json_pack("{s:i}", "tunnel", SEGMENT_VLAN));
+}
+
+/* A switch's end is a patch: from the switch, as the file says, to the link's own. */
+static void segment_patch_add(const struct topo *topo, const struct topo_link *link,
+			      const struct topo_end *own, json_t *ports)
+{
+	json_t *near = json_sprintf("%s/%s:%s", topo->name, own->node, own->ifname);
+	json_t *far = json_sprintf("%s/vni-%u:%s", topo->name, link->vni, own->ifname);
+	json_t *one =
+		json_pack("{s:O, s:i, s:s, s:s, s:O, s:o}", "name", near, "mtu", (int)link->mtu,
+			  "admin", link->is_up ? "up" : "down", "type", "patch", "peer", far,
+			  "switch", json_sprintf("%s/%s", topo->name, own->node));
+	json_t *two =
+		json_pack("{s:o, s:i, s:s, s:s, s:o}", "name", far, "mtu", (int)link->mtu, "admin",
+			  link->is_up ? "up" : "down", "type", "patch", "peer", near);
+	json_t *vlan = desired_vlan(&link->vlan);
+
+	if (vlan != NULL)
+		json_object_set_new(one, "vlan", vlan);
+	desired_segment_attach(two, topo, link);
+	json_array_append_new(ports, one);
+	json_array_append_new(ports, two);
+}
+
+static void segment_add(const struct topo *topo, const struct topo_link *link, json_t *switches,
+			json_t *ports, json_t *vnis)
+{
+	json_array_append_new(switches,
+			      json_pack("{s:o, s:b, s:s}", "name", segment_name(topo, link),
+					"learning", 0, "reserved", "forward"));
+	json_array_append_new(vnis,
+			      json_pack("{s:I, s:o, s:i, s:[o], s:i, s:s, s:b}", "vni",
+					(json_int_t)link->vni, "switch", segment_name(topo, link),
+					"vlan", SEGMENT_VLAN, "vteps",
+					desired_vtep_name(topo, span_link_host_towards(topo, link)),
+					"mtu", (int)link->mtu, "tag", "keep", "learning", 0));
+	for (int end = 0; end < 2; end++) {
+		const struct topo_node *node = &topo->nodes[link->ends[end].node_index];
+
+		if (node->kind == TOPO_SWITCH && span_node_is_here(topo, node))
+			segment_patch_add(topo, link, &link->ends[end], ports);
+	}
+}
+
+static json_t *vni_object(const struct topo *topo, const struct topo_node *node,
+			  const struct topo_vni *vni)
+{
+	static const char *const tags[] = {
+		[TOPO_TAG_STRIP] = "strip", [TOPO_TAG_KEEP] = "keep", [TOPO_TAG_REFUSE] = "refuse"};
+	json_t *vteps = json_array();
+
+	for (size_t i = 0; i < topo->n_hosts; i++) {
+		if ((int)i != topo->self && ((node->hosts >> i) & 1) != 0)
+			json_array_append_new(vteps, desired_vtep_name(topo, i));
+	}
+	return json_pack(
+		"{s:I, s:o, s:i, s:o, s:i, s:I, s:b, s:b, s:s}", "vni", (json_int_t)vni->vni,
+		"switch", json_sprintf("%s/%s", topo->name, node->name), "vlan", (int)vni->vid,
+		"vteps", vteps, "mtu", (int)vni->mtu, "bum_limit", (json_int_t)vni->bum_limit,
+		"flood", vni->flood, "learning", vni->learning, "tag", tags[vni->tag]);
+}
+
+static void uplink_add(const struct topo *topo, json_t *ports)
+{
+	const struct topo_host *self = &topo->hosts[topo->self];
+	json_t *local = json_array();
+
+	for (size_t i = 0; i < self->n_vteps; i++)
+		json_array_append_new(local, json_string(self->vteps[i].text));
+	json_array_append_new(
+		ports, json_pack("{s:o, s:s, s:s, s:o, s:i}", "name",
+				 json_sprintf("%s/%s:%s", topo->name, self->name, self->uplink),
+				 "type", "uplink", "ifname", self->uplink, "local", local,
+				 "udp_port", (int)self->udp_port));
+}
+
+static void vteps_add(const struct topo *topo, json_t *ports, json_t *vteps)
+{
+	const struct topo_host *self = &topo->hosts[topo->self];
+
+	for (size_t i = 0; i < topo->n_hosts; i++) {
+		const struct topo_vtep *vtep = span_vtep(topo, i, (size_t)topo->self);
+
+		if ((int)i == topo->self || vtep == NULL ||
+		    !span_hosts_talk(topo, i, (size_t)topo->self))
+			continue;
+		json_array_append_new(
+			vteps,
+			json_pack("{s:o, s:o, s:s}", "name", desired_vtep_name(topo, i), "uplink",
+				  json_sprintf("%s/%s:%s", topo->name, self->name, self->uplink),
+				  "remote", vtep->text));
+	}
+	if (json_array_size(vteps) > 0)
+		uplink_add(topo, ports);
+}
+
+void desired_overlay_add(const struct topo *topo, json_t *switches, json_t *ports, json_t *vteps,
+			 json_t *vnis)
+{
+	if (topo->n_hosts == 0 || topo->self < 0)
+		return;
+	vteps_add(topo, ports, vteps);
+	for (size_t i = 0; i < topo->n_nodes; i++) {
+		const struct topo_node *node = &topo->nodes[i];
+
+		for (size_t k = 0; k < node->n_vnis && span_node_is_here(topo, node); k++)
+			json_array_append_new(vnis, vni_object(topo, node, &node->vnis[k]));
+	}
+	for (size_t i = 0; i < topo->n_links; i++) {
+		const struct topo_link *link = &topo->links[i];
+
+		if (span_link_crosses(topo, link) && span_link_is_here(topo, link))
+			segment_add(topo, link, switches, ports, vnis);
+	}
+}
