@@ -33,7 +33,7 @@ DPDK_LIBS    = -Wl,--whole-archive $(DPDK_LIBDIR)/librte_mempool_ring.a -Wl,--no
 	-Wl,--start-group $(DPDK_PARTS:%=$(DPDK_LIBDIR)/librte_%.a) -Wl,--end-group -lbsd -lnuma -lm -ldl -lpthread
 
 BASE_SRC     := $(wildcard datapath/base/*.c)
-DATAPATH_SRC := $(wildcard datapath/*.c datapath/vhost/*.c datapath/pcap/*.c)
+DATAPATH_SRC := $(wildcard datapath/*.c datapath/vhost/*.c datapath/pcap/*.c datapath/impair/*.c)
 CONTROL_SRC  := $(filter-out control/netloomd.c,$(wildcard control/*.c)) $(wildcard control/rpc/*.c control/nl/*.c)
 VXLAN_SRC    := $(wildcard vxlan/*.c)
 TAP_SRC      := $(wildcard tap/*.c)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "apply_fdb.h"
+#include "apply_impair.h"
 #include "apply_snapshot.h"
 #include "base/log.h"
 #include "datapath.h"
@@ -61,6 +62,7 @@ static void publish(struct apply *apply, struct snapshot *snapshot, const struct
 /* Close what is behind an index; no snapshot names it. */
 static void live_close(struct live_port *live)
 {
+	apply_impair_close(live, NULL);
 	if (live->port != NULL)
 		live->port->ops->close(live->port);
 	free(live->patch_drops);
@@ -273,6 +275,8 @@ static int ports_open(struct apply *apply, const struct model *next, const bool 
 		rc = live_open(live, port, &why);
 		apply->opened[port->index] = true;
 		if (rc == 0)
+			rc = apply_impair_open(live, port, &why);
+		if (rc == 0)
 			continue;
 		live_close(live);
 		why_complete(&why, port, rc);
@@ -280,6 +284,23 @@ static int ports_open(struct apply *apply, const struct model *next, const bool 
 			return err_set(err, -rc, "%s", why.text);
 		log_error("%s; the port is left out, name it in a request to try again", why.text);
 		snprintf(live->error, sizeof(live->error), "%.255s", why.text);
+	}
+	return 0;
+}
+
+/* Ports that stay may become impaired, or no longer be. */
+static int impairs_open(struct apply *apply, const struct model *next, const bool *open,
+			struct err *err)
+{
+	for (size_t i = 0; i < next->n_ports; i++) {
+		const struct model_port *port = next->ports[i];
+		struct live_port *live = &apply->next_live[port->index];
+		int rc = 0;
+
+		if (!open[i] && (live->port != NULL || live->patch_drops != NULL))
+			rc = apply_impair_open(live, port, err);
+		if (rc != 0)
+			return rc;
 	}
 	return 0;
 }
@@ -306,6 +327,8 @@ static void prepare_undo(struct apply *apply)
 	for (size_t i = 0; i < SNAPSHOT_PORTS_MAX; i++) {
 		if (apply->opened[i])
 			live_close(&apply->next_live[i]);
+		else
+			apply_impair_close(&apply->next_live[i], &apply->live[i]);
 	}
 	for (size_t i = 0; i < apply->model->n_ports; i++) {
 		const struct model_port *port = apply->model->ports[i];
@@ -315,7 +338,7 @@ static void prepare_undo(struct apply *apply)
 		if (!apply->suspended[port->index])
 			continue;
 		reopened = true;
-		if (live_open(live, port, &err) != 0) {
+		if (live_open(live, port, &err) != 0 || apply_impair_open(live, port, &err) != 0) {
 			live_close(live);
 			why_complete(&err, port, -EIO);
 			snprintf(live->error, sizeof(live->error), "%.255s", err.text);
@@ -352,6 +375,8 @@ int apply_prepare(struct apply *apply, struct model *next, bool tolerant, struct
 		rc = ports_suspend(apply, next, open);
 	if (rc == 0)
 		rc = ports_open(apply, next, open, tolerant, err);
+	if (rc == 0)
+		rc = impairs_open(apply, next, open, err);
 	free(open);
 	if (rc == 0) {
 		apply->snapshot =
@@ -387,6 +412,8 @@ void apply_commit(struct apply *apply)
 		    old_live[i].patch_drops != apply->next_live[i].patch_drops) {
 			live_close(&old_live[i]);
 			replaced[i] = true;
+		} else {
+			apply_impair_close(&old_live[i], &apply->next_live[i]);
 		}
 	}
 	for (size_t i = 0; i < apply->next->n_ports; i++) {

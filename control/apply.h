@@ -28,10 +28,11 @@
 
 /* What is behind a port index. */
 struct live_port {
-	struct port *port;		      /* NULL: a patch end, or it could not be opened */
-	struct port_drops *patch_drops;	      /* [PORT_WORKERS_MAX], patch ends only */
-	struct port_queue_stats *patch_stats; /* [2 * PORT_WORKERS_MAX], patch ends only */
-	char error[256];		      /* why it could not be opened, or "" */
+	struct port *port;			  /* NULL: a patch end, or it could not be opened */
+	struct port_drops *patch_drops;		  /* [PORT_WORKERS_MAX], patch ends only */
+	struct port_queue_stats *patch_stats;	  /* [2 * PORT_WORKERS_MAX], patch ends only */
+	struct impair *impair[IMPAIR_DIRECTIONS]; /* NULL: that direction is not impaired */
+	char error[256];			  /* why it could not be opened, or "" */
 };
 
 struct apply;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "apply_impair.h"
 #include "datapath.h"
 
 static bool runs(const struct model_port *port, const struct live_port *live)
@@ -89,7 +90,7 @@ struct snapshot *apply_snapshot_build(const struct model *model, const struct li
 			    model->switches[i], live);
 	for (size_t i = 0; i < model->n_ports; i++)
 		port_fill(&snapshot->ports[model->ports[i]->index], model, model->ports[i], live);
-	if (snapshot_finish(snapshot) == 0)
+	if (apply_impair_fill(snapshot, model, live) == 0 && snapshot_finish(snapshot) == 0)
 		return snapshot;
 	snapshot_free(snapshot);
 	return NULL;

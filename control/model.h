@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "impair/impair.h"
 #include "model_overlay.h"
 #include "model_tap.h"
 #include "port.h"
@@ -56,6 +57,7 @@ struct model_port {
 	struct vlan_port vlan;		 /* MODEL_ON_SWITCH only */
 	uint16_t mtu;			 /* L3 bytes */
 	bool admin_up;
+	struct impair_params impair[IMPAIR_DIRECTIONS]; /* of its link; all zero: a good one */
 	uint32_t fdb_limit;
 	bool sticky;
 	uint16_t index; /* SNAPSHOT_NONE until it runs */

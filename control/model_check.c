@@ -50,10 +50,31 @@ static void pair_check(const struct model *model, const struct model_port *port,
 			     back[0] != '\0' ? "\"" : "");
 }
 
+static void impair_check(const struct model_port *port, struct problems *problems)
+{
+	bool carries_others = strcmp(port->spec.type, MODEL_TYPE_UPLINK) == 0;
+
+	if (carries_others &&
+	    (impair_is_set(&port->impair[IMPAIR_IN]) || impair_is_set(&port->impair[IMPAIR_OUT])))
+		problems_add(
+			problems, PROBLEM_PARAMS,
+			"port \"%s\": \"impair\": an uplink is not a link of the lab; impair the "
+			"ports whose frames it carries",
+			port->spec.name);
+	if (model_port_is_patch(port) && impair_is_set(&port->impair[IMPAIR_IN]))
+		problems_add(
+			problems, PROBLEM_PARAMS,
+			"port \"%s\": impair: \"in\": on a patch link say it as \"out\" of the "
+			"other end, \"%s\"",
+			port->spec.name, port->patch_peer);
+}
+
 static void port_check(const struct model *model, const struct model_port *port,
 		       struct problems *problems)
 {
 	const struct model_switch *sw;
+
+	impair_check(port, problems);
 
 	if (model_port_is_patch(port)) {
 		pair_check(model, port, "peer", port->patch_peer, problems);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model_impair.h"
 #include "model_print.h"
 #include "model_vlan.h"
 
@@ -80,6 +81,24 @@ static void spec_diff(const struct port_spec *old, const struct port_spec *next,
 			   next->server ? "true" : "false");
 }
 
+static void impair_diff(const struct model_port *old, const struct model_port *next,
+			struct detail *detail)
+{
+	static const char *const words[] = {[IMPAIR_IN] = "in", [IMPAIR_OUT] = "out"};
+	char before[192], after[192];
+
+	if (model_impair_equal(old->impair, next->impair))
+		return;
+	for (int i = 0; i < IMPAIR_DIRECTIONS; i++) {
+		model_impair_text(&old->impair[i], before, sizeof(before));
+		model_impair_text(&next->impair[i], after, sizeof(after));
+		if (strcmp(before, after) != 0)
+			detail_add(detail, "impair %s %s -> %s", words[i], before, after);
+	}
+	if (detail->used == 0)
+		detail_add(detail, "impair differs");
+}
+
 enum diff_op diff_port(const struct model_port *old, const struct model_port *next, char *text,
 		       size_t size)
 {
@@ -119,6 +138,7 @@ enum diff_op diff_port(const struct model_port *old, const struct model_port *ne
 		detail_add(&detail, "mtu %u -> %u", old->mtu, next->mtu);
 	if (old->admin_up != next->admin_up)
 		detail_add(&detail, "admin %s", next->admin_up ? "down -> up" : "up -> down");
+	impair_diff(old, next, &detail);
 	if (old->fdb_limit != next->fdb_limit)
 		detail_add(&detail, "fdb_limit %u -> %u", old->fdb_limit, next->fdb_limit);
 	if (old->sticky != next->sticky)

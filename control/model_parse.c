@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "json_read.h"
+#include "model_impair.h"
 #include "model_vlan.h"
 
 /* `port "web"`, or `ports[3]` when it has no proper name. */
@@ -210,7 +211,7 @@ void model_port_parse(const json_t *value, const char *place, struct model_port 
 	static const char *const keys[] = {
 		"name",	  "owner",  "type", "mtu",	 "admin", "sticky",   "fdb_limit", "socket",
 		"server", "queues", "rx",   "tx",	 "peer",  "switch",   "vlan",	   "wire",
-		"ifname", "netns",  "mac",  "addresses", "local", "udp_port", NULL};
+		"ifname", "netns",  "mac",  "addresses", "local", "udp_port", "impair",	   NULL};
 	static const char *const states[] = {"up", "down", NULL};
 	uint32_t mtu = MODEL_MTU_DEFAULT;
 	struct json_reader reader;
@@ -233,6 +234,7 @@ void model_port_parse(const json_t *value, const char *place, struct model_port 
 	json_read_bool(&reader, "sticky", &port->sticky);
 	type_parse(&reader, port);
 	attachment_parse(&reader, port);
+	model_impair_parse(json_object_get(value, "impair"), reader.what, port->impair, problems);
 }
 
 bool model_mac_parse(const char *text, uint64_t *mac)

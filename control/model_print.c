@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model_impair.h"
 #include "model_vlan.h"
 
 static const char *const reserved_words[] = {
@@ -54,7 +55,7 @@ json_t *model_switch_print(const struct model_switch *sw)
 
 json_t *model_port_print(const struct model_port *port)
 {
-	json_t *object = json_object();
+	json_t *object = json_object(), *impair;
 
 	set_string(object, "name", port->spec.name);
 	set_string(object, "owner", port->owner);
@@ -77,6 +78,9 @@ json_t *model_port_print(const struct model_port *port)
 	json_object_set_new(object, "admin", json_string(port->admin_up ? "up" : "down"));
 	json_object_set_new(object, "fdb_limit", json_integer(port->fdb_limit));
 	json_object_set_new(object, "sticky", json_boolean(port->sticky));
+	impair = model_impair_print(port->impair);
+	if (impair != NULL)
+		json_object_set_new(object, "impair", impair);
 	if (port->attachment == MODEL_ON_SWITCH) {
 		set_string(object, "switch", port->target);
 		json_object_set_new(object, "vlan", model_vlan_print(&port->vlan));

@@ -52,6 +52,14 @@
 	  "the guest's ring has a descriptor that loops, is empty or points outside its memory; its driver is broken") \
 	X(DROP_WRITE_FAILED, "write-failed", \
 	  "the kernel or file behind the port refused the frame; see the log of netloomd") \
+	X(DROP_IMPAIR_LOSS, "impair-loss", \
+	  "lost on purpose: the link has a `loss`; change it with `netloom link set`") \
+	X(DROP_IMPAIR_QUEUE, "impair-queue", \
+	  "the link's `rate` is exceeded and its queue is full; raise the rate or the queue, or send less") \
+	X(DROP_IMPAIR_MEMORY, "impair-memory", \
+	  "more frames wait in the delayed link than it has memory for; shorten the delay or send less") \
+	X(DROP_IMPAIR_CLEARED, "impair-cleared", \
+	  "the frame waited in a link whose impairment was taken away; not an error") \
 	X(DROP_VXLAN_BAD_LENGTH, "vxlan-bad-length", \
 	  "an overlay packet's IP or UDP length contradicts its size; the sending VTEP or the path is broken") \
 	X(DROP_VXLAN_BAD_CHECKSUM, "vxlan-bad-checksum", \

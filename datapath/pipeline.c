@@ -10,6 +10,7 @@
  * PIPELINE_CROSSINGS_MAX.
  */
 #include "pipeline.h"
+#include "pipeline_impair.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,11 @@ struct pipeline *pipeline_new(uint16_t worker, uint16_t n_workers, struct learn_
 		free(pl);
 		return NULL;
 	}
+	pl->impair = pipeline_impair_new();
+	if (pl->impair == NULL) {
+		pipeline_free(pl);
+		return NULL;
+	}
 	pl->worker = worker;
 	pl->shared_tx = n_workers > 1;
 	pl->learn = learn;
@@ -43,6 +49,7 @@ void pipeline_free(struct pipeline *pl)
 {
 	if (pl == NULL)
 		return;
+	pipeline_impair_free(pl->impair);
 	output_fini(&pl->output);
 	free(pl);
 }
@@ -80,6 +87,27 @@ void pipeline_run(struct pipeline *pl, const struct snapshot *cfg, struct frame 
 	run_stages(pl, &b);
 	if (pl->levels[0].n > 0)
 		run_level(pl, cfg, 0);
+	output_flush(pl, cfg);
+}
+
+void pipeline_crossed(struct pipeline *pl, const struct snapshot *cfg)
+{
+	for (uint16_t hops = 0; hops < FRAME_HOPS_MAX; hops++) {
+		if (pl->levels[hops].n > 0)
+			run_level(pl, cfg, hops);
+	}
+}
+
+void pipeline_resume(struct pipeline *pl, const struct snapshot *cfg, struct frame *frames,
+		     uint16_t n)
+{
+	struct burst b = {.cfg = cfg, .n = n};
+
+	for (uint16_t i = 0; i < n; i++)
+		b.frames[i] = &frames[i];
+	pl->crossings_left = PIPELINE_CROSSINGS_MAX;
+	run_stages(pl, &b);
+	pipeline_crossed(pl, cfg);
 	output_flush(pl, cfg);
 }
 

@@ -43,6 +43,7 @@ struct pipeline {
 	} recent[PIPELINE_RECENT_MAX]; /* handed to the writer a moment ago: not again */
 	uint32_t crossings_left;
 	struct output output;
+	struct pipeline_impair *impair; /* what waits in impaired links: pipeline_impair.h */
 	struct pipeline_level levels[FRAME_HOPS_MAX];
 };
 
@@ -87,6 +88,16 @@ void pipeline_run(struct pipeline *pl, const struct snapshot *cfg, struct frame 
  */
 void pipeline_cross(struct pipeline *pl, const struct snapshot *cfg, const struct frame_out *out,
 		    const struct port_config *from);
+
+/** pipeline_resume() - Like pipeline_run(), for frames that have crossed frames[].hops patch links before */
+void pipeline_resume(struct pipeline *pl, const struct snapshot *cfg, struct frame *frames,
+		     uint16_t n);
+
+/**
+ * pipeline_crossed() - Take all that pipeline_cross() has queued all the way
+ * Before the first pipeline_cross() pl->crossings_left is to be set.
+ */
+void pipeline_crossed(struct pipeline *pl, const struct snapshot *cfg);
 
 /** pipeline_drop_at() - Count a drop on a port, whether it has I/O or is a patch end */
 static inline void pipeline_drop_at(struct pipeline *pl, const struct port_config *port,

@@ -76,6 +76,21 @@ static uint16_t n_rx_queues(const struct port_config *port)
 	return port->port->spec.n_queues;
 }
 
+/* Add the queues of ports that are impaired on the way in, or of those that are not. */
+static void polls_fill(struct snapshot *s, bool impaired)
+{
+	for (uint32_t i = 0; i < s->n_ports; i++) {
+		if ((port_impair_state(&s->ports[i], IMPAIR_IN) != NULL) != impaired)
+			continue;
+		for (uint32_t q = 0; q < n_rx_queues(&s->ports[i]); q++) {
+			struct poll_list *list = &s->polls[(i + q) % s->n_workers];
+
+			((struct poll_entry *)list->entries)[list->n++] =
+				(struct poll_entry){.port = (uint16_t)i, .queue = (uint16_t)q};
+		}
+	}
+}
+
 static int polls_finish(struct snapshot *s)
 {
 	for (uint32_t i = 0; i < s->n_ports; i++)
@@ -89,14 +104,10 @@ static int polls_finish(struct snapshot *s)
 			return -ENOMEM;
 		list->n = 0;
 	}
-	for (uint32_t i = 0; i < s->n_ports; i++) {
-		for (uint32_t q = 0; q < n_rx_queues(&s->ports[i]); q++) {
-			struct poll_list *list = &s->polls[(i + q) % s->n_workers];
-
-			((struct poll_entry *)list->entries)[list->n++] =
-				(struct poll_entry){.port = (uint16_t)i, .queue = (uint16_t)q};
-		}
-	}
+	polls_fill(s, false);
+	for (uint32_t w = 0; w < s->n_workers; w++)
+		s->polls[w].n_plain = s->polls[w].n;
+	polls_fill(s, true);
 	return 0;
 }
 
@@ -104,6 +115,11 @@ int snapshot_finish(struct snapshot *snapshot)
 {
 	int rc = switches_finish(snapshot);
 
+	for (uint32_t i = 0; i < snapshot->n_ports; i++) {
+		struct port_config *port = &snapshot->ports[i];
+
+		port->has_detour = port->is_patch || port_impair_state(port, IMPAIR_OUT) != NULL;
+	}
 	if (rc == 0)
 		rc = polls_finish(snapshot);
 	return rc;
@@ -118,6 +134,7 @@ void snapshot_free(struct snapshot *snapshot)
 	for (uint32_t w = 0; w < PORT_WORKERS_MAX; w++)
 		free((void *)snapshot->polls[w].entries);
 	free(snapshot->switches);
+	free(snapshot->impairs);
 	free(snapshot->ports);
 	free(snapshot);
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "fdb.h"
+#include "impair/impair.h"
 #include "port.h"
 #include "vlan.h"
 
@@ -40,13 +41,23 @@ struct port_config {
 	bool is_tunnel;
 	/* one end of a link between two switches: output means a second pass at `peer` */
 	bool is_patch;
+	/* is_patch or impaired on the way out: not simply sent; by snapshot_finish() */
+	bool has_detour;
 	bool admin_up;
-	uint16_t sw;	    /* switch index, SNAPSHOT_NONE unless PORT_SWITCHED */
-	uint16_t peer;	    /* other end of a wire or patch, else SNAPSHOT_NONE */
-	uint16_t mtu;	    /* L3 bytes; a frame may have 14 + tags more */
-	uint32_t fdb_limit; /* entries it may learn, 0: no limit */
-	bool sticky;	    /* what it learns is sticky */
+	uint16_t sw;			  /* switch index, SNAPSHOT_NONE unless PORT_SWITCHED */
+	uint16_t peer;			  /* other end of a wire or patch, else SNAPSHOT_NONE */
+	uint16_t mtu;			  /* L3 bytes; a frame may have 14 + tags more */
+	uint32_t fdb_limit;		  /* entries it may learn, 0: no limit */
+	bool sticky;			  /* what it learns is sticky */
+	const struct port_impair *impair; /* NULL: the link is as good as it gets */
 	struct vlan_port vlan;
+};
+
+/* The bad sides of a port's link, by enum impair_direction. A direction without `state` has none. */
+struct port_impair {
+	struct impair
+		*state[IMPAIR_DIRECTIONS]; /* borrowed, lives as long as the port is impaired */
+	struct impair_params params[IMPAIR_DIRECTIONS];
 };
 
 enum reserved_action { RESERVED_DROP, RESERVED_FORWARD, RESERVED_PEER };
@@ -66,8 +77,10 @@ struct poll_entry {
 	uint16_t queue;
 };
 
+/* First those whose frames go straight into the pipeline, then the n - n_plain that are impaired on the way in. */
 struct poll_list {
 	uint32_t n;
+	uint32_t n_plain;
 	const struct poll_entry *entries; /* owned by the snapshot */
 };
 
@@ -78,6 +91,7 @@ struct snapshot {
 	uint16_t n_switches;
 	struct port_config *ports;
 	struct switch_config *switches;
+	struct port_impair *impairs; /* what ports[].impair point to; owned by the snapshot */
 	uint16_t n_workers;
 	struct poll_list polls[PORT_WORKERS_MAX];
 };
@@ -99,6 +113,13 @@ struct snapshot *snapshot_new(struct fdb *fdb, uint16_t n_ports, uint16_t n_swit
  * Return: 0 or -ENOMEM.
  */
 int snapshot_finish(struct snapshot *snapshot);
+
+/** port_impair_state() - The impaired direction of a port, NULL if that direction is not impaired */
+static inline struct impair *port_impair_state(const struct port_config *port,
+					       enum impair_direction direction)
+{
+	return port->impair == NULL ? NULL : port->impair->state[direction];
+}
 
 /** snapshot_free() - Free the snapshot, not the ports and counters it names; NULL is fine */
 void snapshot_free(struct snapshot *snapshot);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * output: per egress port, the tags, the MTU, and the way out: a port's queue, or a patch link to
- * the next switch. IEEE 802.1Q-2018 §6.9.2, §8.8.
+ * output: per egress port, the tags, the MTU, and the way out: a port's queue, a patch link to
+ * the next switch, or a link that is impaired, where the frame waits. IEEE 802.1Q-2018 §6.9.2, §8.8.
  *
  * Needs verdict, out_port, vid, prio, strip. A frame that reaches no port at all is dropped on its
  * ingress port; a copy that fails is dropped on its egress port.
  */
 #include "pipeline.h"
+#include "pipeline_impair.h"
 
 static void output_to(struct pipeline *pl, const struct snapshot *cfg, struct frame *f,
 		      uint16_t index)
@@ -20,11 +21,15 @@ static void output_to(struct pipeline *pl, const struct snapshot *cfg, struct fr
 		pipeline_drop_at(pl, port, DROP_OVERSIZE);
 	} else if (port->role == PORT_SWITCHED && !vlan_is_member(&port->vlan, f->vid)) {
 		pipeline_drop_at(pl, port, DROP_VLAN_NOT_MEMBER);
-	} else if (port->is_patch) {
+	} else if (port->has_detour) {
 		struct frame_out crossing = {.f = f};
 
-		vlan_egress(&port->vlan, &crossing);
-		pipeline_cross(pl, cfg, &crossing, port);
+		if (port->role != PORT_WIRE)
+			vlan_egress(&port->vlan, &crossing);
+		if (port_impair_state(port, IMPAIR_OUT) != NULL)
+			pipeline_impair_out(pl, cfg, index, &crossing);
+		else
+			pipeline_cross(pl, cfg, &crossing, port);
 	} else if (port->port == NULL) {
 		pipeline_drop_at(pl, &cfg->ports[f->in_port], DROP_PORT_UNATTACHED);
 	} else {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,7 +18,13 @@
 #include <rte_lcore.h>
 #include <rte_rcu_qsbr.h>
 
+#include "pipeline_impair.h"
+
 struct workers workers;
+
+static void worker_wake(uint16_t index);
+
+static struct impair_hub hub = {.wake = worker_wake};
 
 static sem_t started; /* posted by each thread when it runs or has failed to */
 
@@ -29,9 +36,12 @@ static uint32_t clock_s(void)
 	return (uint32_t)now.tv_sec;
 }
 
-/* One rx queue, one burst, all the way. */
-static uint16_t poll_queue(struct worker *w, const struct snapshot *cfg, struct poll_entry poll,
-			   struct frame *frames)
+typedef void (*take_burst)(struct pipeline *pl, const struct snapshot *cfg, struct frame *frames,
+			   uint16_t n);
+
+/* One rx queue, one burst, all the way, or as far as @take takes it. */
+static inline uint16_t poll_queue(struct worker *w, const struct snapshot *cfg,
+				  struct poll_entry poll, struct frame *frames, take_burst take)
 {
 	struct port *port = cfg->ports[poll.port].port;
 	uint16_t n = port->ops->rx(port, poll.queue, w->index, frames, FRAME_BURST);
@@ -46,7 +56,7 @@ static uint16_t poll_queue(struct worker *w, const struct snapshot *cfg, struct 
 	}
 	stats_add(&port->rxq[poll.queue].pkts, n);
 	stats_add(&port->rxq[poll.queue].bytes, bytes);
-	pipeline_run(w->pl, cfg, frames, n);
+	take(w->pl, cfg, frames, n);
 	port->ops->rx_release(port, poll.queue);
 	stats_add(&w->stats.bursts, 1);
 	stats_add(&w->stats.frames, n);
@@ -72,8 +82,12 @@ static void run(struct worker *w)
 			w->pl->now_s = clock_s();
 			next_second = now + tsc_hz / 8;
 		}
-		for (uint32_t i = 0; i < list->n; i++)
-			n += poll_queue(w, cfg, list->entries[i], frames);
+		for (uint32_t i = 0; i < list->n_plain; i++)
+			n += poll_queue(w, cfg, list->entries[i], frames, pipeline_run);
+		for (uint32_t i = list->n_plain; i < list->n; i++)
+			n += poll_queue(w, cfg, list->entries[i], frames, pipeline_impair_in);
+		if (!pipeline_impair_is_idle(w->pl))
+			n += pipeline_impair_run(w->pl, cfg);
 		rte_rcu_qsbr_quiescent(workers.qsbr, w->index);
 		stats_add(&w->stats.polls, 1);
 		if (n > 0) {
@@ -112,6 +126,8 @@ static void *worker_main(void *arg)
 
 	snprintf(name, sizeof(name), "worker-%u", w->index);
 	pthread_setname_np(pthread_self(), name);
+	prctl(PR_SET_TIMERSLACK,
+	      1UL); /* ns: delays of impaired links are as precise as the timer */
 	w->start_rc = pin(w->cpu);
 	if (w->start_rc == 0 && rte_thread_register() != 0)
 		w->start_rc = -rte_errno;
@@ -153,6 +169,8 @@ static int worker_start(struct worker *w, uint16_t index, int cpu, uint16_t n_wo
 		rc = err_set(err, ENOMEM, "no memory or no file descriptor for worker %u", index);
 		goto fini;
 	}
+	w->pl->impair->hub = &hub;
+	atomic_store(&hub.wheels[index], w->pl->impair->wheel);
 	rc = pthread_create(&w->thread, NULL, worker_main, w);
 	if (rc != 0) {
 		rc = err_set(err, rc, "cannot start worker %u: %s", index, strerror(rc));
@@ -237,6 +255,11 @@ static void signal_fd(int fd)
 
 	if (write(fd, &one, sizeof(one)) < 0)
 		return; /* the counter is at its limit: it is readable then, too */
+}
+
+static void worker_wake(uint16_t index)
+{
+	signal_fd(workers.workers[index].wake_fd);
 }
 
 void workers_wake(void)

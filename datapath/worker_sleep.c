@@ -10,7 +10,10 @@
  *   3. A frame that comes after 2 makes its fd ready; a new snapshot or a changed fd makes the wake
  *      fd ready (written after the change). So epoll_wait() returns whatever happens, even if it
  *      happened before the call.
- *   4. Between going offline and coming online nothing of the snapshot is touched: it may be freed.
+ *   4. A frame that waits in an impaired link ends the sleep a little before it is due; what is due sooner is waited for
+ *      awake. Another worker that puts a frame into a link of ours sets its bit first and then looks whether we sleep;
+ *      we say that we sleep first and then look for bits.
+ *   5. Between going offline and coming online nothing of the snapshot is touched: it may be freed.
  *
  * Queues without an fd have nobody to signal, or no one yet. They get another look four times a
  * second.
@@ -22,9 +25,13 @@
 
 #include <rte_rcu_qsbr.h>
 
+#include "base/clock.h"
+#include "pipeline_impair.h"
+
 #define NO_FD_PERIOD_MS 250
 #define EVENTS_MAX	64
 #define EVENT_WAKE	UINT32_MAX
+#define WAKE_EARLY_NS	60000 /* what waking up takes, as a rule */
 
 static uint64_t sum_generations(const struct snapshot *cfg, const struct poll_list *list)
 {
@@ -83,7 +90,24 @@ static void disarm(const struct snapshot *cfg, const struct poll_list *list)
 	}
 }
 
-static int wait_for_work(struct worker *w, struct epoll_event *events)
+/* How long to sleep at most, given what waits in impaired links. Return: false if it is not worth it. */
+static bool sleep_bound(const struct worker *w, struct timespec *bound)
+{
+	uint64_t most = w->watches_all ? UINT64_MAX : NO_FD_PERIOD_MS * CLOCK_NS_PER_MS;
+	uint64_t next = pipeline_impair_next(w->pl), now = next == UINT64_MAX ? 0 : clock_now_ns();
+
+	if (next != UINT64_MAX) {
+		if (next <= now + WAKE_EARLY_NS)
+			return false;
+		if (next - now - WAKE_EARLY_NS < most)
+			most = next - now - WAKE_EARLY_NS;
+	}
+	bound->tv_sec = most == UINT64_MAX ? -1 : (time_t)(most / CLOCK_NS_PER_SECOND);
+	bound->tv_nsec = (long)(most % CLOCK_NS_PER_SECOND);
+	return true;
+}
+
+static int wait_for_work(struct worker *w, struct epoll_event *events, const struct timespec *bound)
 {
 	int n = 0;
 
@@ -91,8 +115,8 @@ static int wait_for_work(struct worker *w, struct epoll_event *events)
 	stats_add(&w->stats.sleeps, 1);
 	rte_rcu_qsbr_thread_offline(workers.qsbr, w->index);
 	if (w->epoll_fd >= 0)
-		n = epoll_wait(w->epoll_fd, events, EVENTS_MAX,
-			       w->watches_all ? -1 : NO_FD_PERIOD_MS);
+		n = epoll_pwait2(w->epoll_fd, events, EVENTS_MAX, bound->tv_sec < 0 ? NULL : bound,
+				 NULL);
 	else
 		usleep(1000);
 	rte_rcu_qsbr_thread_online(workers.qsbr, w->index);
@@ -123,16 +147,22 @@ void worker_sleep(struct worker *w, const struct snapshot *cfg)
 	const struct poll_list *list = &cfg->polls[w->index];
 	struct epoll_event events[EVENTS_MAX];
 	uint64_t generations = sum_generations(cfg, list);
+	struct wheel *wheel = w->pl->impair->wheel;
+	struct timespec bound;
 	int n;
 
 	if (w->epoll_fd < 0 || w->watched_generation != cfg->generation ||
 	    w->watched_fds != generations)
 		watch(w, cfg, list, generations);
-	if (arm(cfg, list) == list->n) {
-		n = wait_for_work(w, events);
+	if (!sleep_bound(w, &bound))
+		return;
+	atomic_store(&wheel->is_asleep, true);
+	if (!atomic_load(&wheel->is_kicked) && arm(cfg, list) == list->n) {
+		n = wait_for_work(w, events, &bound);
 		cfg = atomic_load_explicit(&workers.current, memory_order_acquire);
 		list = &cfg->polls[w->index];
 		count_wakeups(w, cfg, list, events, n);
 	}
 	disarm(cfg, list);
+	atomic_store_explicit(&wheel->is_asleep, false, memory_order_relaxed);
 }

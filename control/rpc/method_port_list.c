@@ -82,7 +82,7 @@ static void counters_print(json_t *object, const struct live_port *live)
 
 static json_t *port_print(const struct model_port *port, const struct live_port *live)
 {
-	json_t *object = model_port_print(port);
+	json_t *object = model_port_print(port), *impaired;
 	struct port_status status;
 
 	key_rename(object, "rx", "rx_file");
@@ -100,6 +100,9 @@ static json_t *port_print(const struct model_port *port, const struct live_port 
 	json_object_set_new(object, "n_connects", json_integer((json_int_t)status.n_connects));
 	json_object_set_new(object, "n_bad_rings", json_integer((json_int_t)status.n_bad_rings));
 	json_object_set_new(object, "detail", text_print(status.detail));
+	impaired = rpc_impair_stats(live);
+	if (impaired != NULL)
+		json_object_set_new(object, "impaired", impaired);
 	counters_print(object, live);
 	return object;
 }

@@ -15,6 +15,7 @@ const struct rpc_method rpc_methods[] = {
 	{"port.list", rpc_port_list},
 	{"port.set", rpc_port_set},
 	{"port.admin", rpc_port_admin},
+	{"port.impair", rpc_port_impair},
 	{"port.delete", rpc_port_delete},
 	{"fdb.list", rpc_fdb_list},
 	{"fdb.set", rpc_fdb_set},

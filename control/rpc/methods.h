@@ -50,6 +50,10 @@ void rpc_switch_delete(struct rpc_call *call);
 void rpc_port_set(struct rpc_call *call);
 void rpc_port_admin(struct rpc_call *call);
 void rpc_port_delete(struct rpc_call *call);
+/* method_impair.c */
+void rpc_port_impair(struct rpc_call *call);
+/** rpc_impair_stats() - What the links of a port have done; NULL when it is not impaired */
+json_t *rpc_impair_stats(const struct live_port *live);
 /* method_port_list.c */
 void rpc_port_list(struct rpc_call *call);
 void rpc_drops(struct rpc_call *call);
