@@ -46,11 +46,23 @@ obj = $(1:%.c=$(B)/obj/%.o)
 
 PROGRAMS := $(B)/netloomd $(B)/netloom $(B)/vm-runner
 
+# Microguests: freestanding programs for vm-runner, whatever the rest is built with
+GUESTS       := $(B)/guests/traffic $(B)/guests/hostile $(B)/guests/pci_probe
+GUEST_CFLAGS := -std=gnu11 -g -O3 $(WARN) -ffreestanding -nostdlib -static -fno-pic -no-pie -mno-red-zone \
+	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns \
+	-Wl,-e,start -Wl,-Ttext-segment=0x200000 -Wl,--build-id=none -Ivm-runner
+
 # V=1 shows whole command lines
 Q    := $(if $(V),,@)
 say   = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(GUESTS)
+
+$(B)/guests/%: tests/guests/%.c tests/guests/guest.c tests/guests/nic.c $(wildcard tests/guests/*.h) \
+		vm-runner/x86/microguest_abi.h
+	@mkdir -p $(@D)
+	$(call say,GUEST,$@)
+	$(Q)gcc $(GUEST_CFLAGS) -o $@ $(filter %.c,$^)
 
 $(B)/obj/datapath/base/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath
 $(B)/obj/datapath/%.o:      CFLAGS = $(BASE_CFLAGS) -Idatapath $(DPDK_CFLAGS)

@@ -143,7 +143,8 @@ static int machine_prepare(struct machine *machine, const struct options *option
 		rc = devices_plug(&machine->devices, machine->vm, options, err);
 	if (rc == 0)
 		rc = config.bare
-			     ? microguest_new(machine->vm, options->kernel, options->append, err)
+			     ? microguest_new(machine->vm, options->kernel, options->append,
+					      options->shared, err)
 			     : kernel_prepare(machine->vm, options, err);
 	if (rc == 0 && options->control) {
 		machine->control =

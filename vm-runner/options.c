@@ -46,6 +46,8 @@ static const char help[] =
 	"  --port name=NAME,socket=PATH\n"
 	"                     a named virtio-serial port, e.g. org.qemu.guest_agent.0. Up to 16\n"
 	"  --serial log=FILE  the serial port ttyS0, output only, appended to a file\n"
+	"  --shared FILE      for a microguest: a file it sees in its memory, with whoever else "
+	"maps it\n"
 	"  --control PATH     socket for status, stop and nic.link, one JSON object per line\n"
 	"  --name TEXT        shown in logs and by status\n"
 	"  --pidfile FILE     written when the machine is set up, removed at the end\n"
@@ -325,6 +327,7 @@ enum option_number {
 	OPT_CONSOLE,
 	OPT_PORT,
 	OPT_SERIAL,
+	OPT_SHARED,
 	OPT_CONTROL,
 	OPT_NAME,
 	OPT_PIDFILE,
@@ -347,6 +350,7 @@ static const struct option long_options[] = {
 	{"console", required_argument, NULL, OPT_CONSOLE},
 	{"port", required_argument, NULL, OPT_PORT},
 	{"serial", required_argument, NULL, OPT_SERIAL},
+	{"shared", required_argument, NULL, OPT_SHARED},
 	{"control", required_argument, NULL, OPT_CONTROL},
 	{"name", required_argument, NULL, OPT_NAME},
 	{"pidfile", required_argument, NULL, OPT_PIDFILE},
@@ -400,6 +404,9 @@ static int option_take(struct options *options, int number, char *value, struct 
 		return port_parse(options, value, err);
 	case OPT_SERIAL:
 		return serial_parse(options, value, err);
+	case OPT_SHARED:
+		options->shared = value;
+		return 0;
 	case OPT_CONTROL:
 		options->control = value;
 		return 0;
@@ -455,6 +462,8 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
 		return err_set(err, EINVAL, "--kernel is missing");
 	if (options->mode == OPTIONS_MICROGUEST && options->n_initrds)
 		return err_set(err, EINVAL, "--initrd: a microguest has none");
+	if (options->mode == OPTIONS_RUN && options->shared)
+		return err_set(err, EINVAL, "--shared is for a microguest");
 	if (options->mode == OPTIONS_MICROGUEST && options->n_cpus > 1)
 		return err_set(err, EINVAL, "--cpus: a microguest has one CPU");
 	return 0;

@@ -48,6 +48,7 @@ struct options {
 	struct options_port ports[CONSOLE_PORTS_MAX];
 	unsigned int n_ports;
 	const char *serial_log;
+	const char *shared; /* for a microguest */
 	const char *control;
 	const char *name;
 	const char *pidfile;

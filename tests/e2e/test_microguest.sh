@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-#   tests/guests/pci_probe.c ──gcc──> ELF ──> vm-runner --microguest
+#   tests/guests/pci_probe ──> vm-runner --microguest
 #                                              ring 3: ECAM ──> virtio-rng's BAR ──> queue, ioeventfd ──> random bytes
 #                                              ring 3: NULL ──> page fault ──> "trapped", status 5
 #
@@ -21,16 +21,13 @@ fail()
 	exit 1
 }
 
-gcc -O2 -ffreestanding -nostdlib -static -fno-pic -no-pie -mno-red-zone -fno-stack-protector -fcf-protection=none \
-	-Wl,-e,start -Wl,-Ttext-segment=0x200000 -Wl,--build-id=none -I"$top/vm-runner" -o "$dir/probe" \
-	"$top/tests/guests/pci_probe.c" || fail "the microguest does not compile"
 
-timeout 60 "$build/vm-runner" --microguest "$dir/probe" --memory 8M --serial "log=$dir/serial.log" > "$dir/out" 2>&1
+timeout 60 "$build/vm-runner" --microguest "$build/guests/pci_probe" --memory 8M --serial "log=$dir/serial.log" > "$dir/out" 2>&1
 status=$?
 [ $status = 0 ] || fail "exit status $status, wanted 0"
 grep -q PCI-PROBE-DONE "$dir/serial.log" || fail "the probe did not say that it is done"
 
-timeout 60 "$build/vm-runner" --microguest "$dir/probe" --memory 8M --append fault --serial "log=$dir/fault.log" \
+timeout 60 "$build/vm-runner" --microguest "$build/guests/pci_probe" --memory 8M --append fault=8 --serial "log=$dir/fault.log" \
 	> "$dir/out" 2>&1
 status=$?
 [ $status = 5 ] || fail "a wild pointer: exit status $status, wanted 5"

@@ -47,7 +47,7 @@ static void port8_write(struct vm *vm, uint16_t port, uint8_t value)
 		serial_write(&vm->serial, port - LAYOUT_PORT_SERIAL, value);
 	else if (port_is_in(port, LAYOUT_PORT_POWER, POWER_PORTS))
 		power_write(vm, port - LAYOUT_PORT_POWER, value);
-	else if (vm->config.bare && port_is_in(port, MICROGUEST_PORT_EXIT, 2))
+	else if (vm->config.bare && port_is_in(port, MICROGUEST_PORT_EXIT, 3))
 		microguest_port_write(vm, port, value);
 }
 

@@ -17,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "machine.h"
@@ -34,6 +35,11 @@
 #define AT_TABLES    0x10000 /* PML4, PDPT, four PDs, one PT */
 #define AT_TRAP_TOP  0x20000 /* ring 0 stack, one page */
 #define AT_STACK_TOP 0x1f0000
+
+/* Guest physical, between ECAM and the interrupt controllers; and KVM's number for it, behind those of RAM. */
+#define SHARED_BASE UINT64_C(0xe8000000)
+#define SHARED_MAX  (16U << 20)
+#define SHARED_SLOT MEM_REGIONS_MAX
 
 #define TABLE_PML4 AT_TABLES
 #define TABLE_PDPT (AT_TABLES + 0x1000)
@@ -183,7 +189,50 @@ static int file_load(struct vm *vm, const char *path, uint64_t *entry, struct er
 	return rc ? err_set(err, -rc, "microguest %s: %s", path, inner.text) : 0;
 }
 
-static void params_write(struct vm *vm, const char *args, uint64_t tsc_khz)
+/* Mapped until the process ends. If somebody cuts the file, KVM ends the guest's next access with an error. */
+static int shared_map(struct vm *vm, const char *path, uint64_t *bytes, struct err *err)
+{
+	struct kvm_userspace_memory_region slot = {.slot = SHARED_SLOT,
+						   .guest_phys_addr = SHARED_BASE};
+	struct stat st;
+	void *host;
+	int fd;
+
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(err, errno, "--shared %s: %s", path, strerror(errno));
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
+	    st.st_size > SHARED_MAX || st.st_size % 4096) {
+		close(fd);
+		return err_set(err, EINVAL,
+			       "--shared %s: wants a file of whole 4 KiB pages, at most 16 MiB",
+			       path);
+	}
+	host = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (host == MAP_FAILED)
+		return err_set(err, errno, "--shared %s: %s", path, strerror(errno));
+	slot.memory_size = (uint64_t)st.st_size;
+	slot.userspace_addr = (uintptr_t)host;
+	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+		return err_set(err, errno, "--shared %s: KVM refused it: %s", path,
+			       strerror(errno));
+	*bytes = (uint64_t)st.st_size;
+	return 0;
+}
+
+/* Time stamps of one guest mean something to the next if both read the host's counter. Older KVMs lack this. */
+static void tsc_of_host(struct vcpu *vcpu)
+{
+	uint64_t offset = 0;
+	struct kvm_device_attr attr = {.group = KVM_VCPU_TSC_CTRL,
+				       .attr = KVM_VCPU_TSC_OFFSET,
+				       .addr = (uintptr_t)&offset};
+
+	(void)ioctl(vcpu->fd, KVM_SET_DEVICE_ATTR, &attr);
+}
+
+static void params_write(struct vm *vm, const char *args, uint64_t shared_bytes, uint64_t tsc_khz)
 {
 	struct microguest_params params = {
 		.magic = MICROGUEST_MAGIC,
@@ -194,16 +243,19 @@ static void params_write(struct vm *vm, const char *args, uint64_t tsc_khz)
 		.bar_base = PCI_MMIO32_BASE,
 		.bar_end = PCI_MMIO32_END,
 		.tsc_khz = tsc_khz,
+		.shared_base = shared_bytes ? SHARED_BASE : 0,
+		.shared_bytes = shared_bytes,
 	};
 
 	snprintf(params.args, sizeof(params.args), "%s", args);
 	memcpy(vm->mem.regions[0].host + AT_PARAMS, &params, sizeof(params));
 }
 
-int microguest_new(struct vm *vm, const char *path, const char *args, struct err *err)
+int microguest_new(struct vm *vm, const char *path, const char *args, const char *shared,
+		   struct err *err)
 {
 	struct cpuid_cpu cpu = {.apic_id = 0, .n_cpus = 1};
-	uint64_t entry;
+	uint64_t entry, shared_bytes = 0;
 	int rc, tsc_khz;
 
 	if (strlen(args) >= MICROGUEST_ARGS_MAX)
@@ -212,6 +264,8 @@ int microguest_new(struct vm *vm, const char *path, const char *args, struct err
 	if (vm->mem.regions[0].bytes <= MICROGUEST_LOAD_MIN)
 		return err_set(err, ENOMEM, "a microguest needs more than 2M of memory");
 	rc = file_load(vm, path, &entry, err);
+	if (rc == 0 && shared)
+		rc = shared_map(vm, shared, &shared_bytes, err);
 	if (rc)
 		return rc;
 	vm->vcpus = calloc(1, sizeof(*vm->vcpus));
@@ -227,7 +281,8 @@ int microguest_new(struct vm *vm, const char *path, const char *args, struct err
 	tsc_khz = ioctl(vm->vcpus[0].fd, KVM_GET_TSC_KHZ, 0);
 	tables_write(vm->mem.regions[0].host);
 	descriptors_write(vm->mem.regions[0].host);
-	params_write(vm, args, tsc_khz > 0 ? (uint64_t)tsc_khz : 0);
+	tsc_of_host(&vm->vcpus[0]);
+	params_write(vm, args, shared_bytes, tsc_khz > 0 ? (uint64_t)tsc_khz : 0);
 	return registers_set(&vm->vcpus[0], entry, err);
 }
 
@@ -262,6 +317,10 @@ void microguest_port_write(struct vm *vm, uint16_t port, uint8_t value)
 
 	if (port == MICROGUEST_PORT_TRAP) {
 		trapped(vm, value);
+	} else if (port == MICROGUEST_PORT_WAIT) {
+		const struct timespec wait = {.tv_nsec = value * 100000L};
+
+		nanosleep(&wait, NULL); /* or until vm_end() kicks us */
 	} else if (value == 0) {
 		vm_end(vm, VM_EXIT_POWEROFF, "the microguest has ended");
 	} else {

@@ -132,6 +132,7 @@ static void mistakes_of_form_are_named(void **state)
 	assert_int_equal(parse(&options, &err, valueless, 1), -EINVAL);
 	assert_string_equal(err.text, "--kernel needs a value");
 	REFUSED("\"stray\" is not an option", "stray");
+	REFUSED("--shared is for a microguest", "--shared", "f");
 	REFUSED("only one --kernel or --microguest is run", "--microguest", "m");
 }
 
@@ -154,10 +155,11 @@ static void thirty_two_cards_and_no_more(void **state)
 
 static void help_names_every_option(void **state)
 {
-	static const char *const names[] = {
-		"--kernel", "--initrd",	 "--append",  "--memory",     "--cpus",	      "--hugepages",
-		"--net",    "--disk",	 "--console", "--port",	      "--serial",     "--control",
-		"--name",   "--pidfile", "--check",   "--no-sandbox", "--microguest", "--version"};
+	static const char *const names[] = {"--kernel",	    "--initrd",	    "--append", "--memory",
+					    "--cpus",	    "--hugepages",  "--net",	"--disk",
+					    "--console",    "--port",	    "--serial", "--control",
+					    "--name",	    "--pidfile",    "--check",	"--shared",
+					    "--no-sandbox", "--microguest", "--version"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

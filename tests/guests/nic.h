@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A driver for virtio-net in a few lines: one pair of split rings (virtio 1.2 §2.7), polled, no interrupts, no offloads.
+ *
+ * A descriptor of the transmit ring and its buffer belong together for good, so that a frame's header is written once and
+ * only what differs from frame to frame afterwards. Buffers hold struct nic_buffer.
+ */
+#ifndef GUESTS_NIC_H
+#define GUESTS_NIC_H
+
+#include "guest.h"
+
+#define NIC_RING_MAX 1024
+#define NIC_VNET     12 /* struct virtio_net_hdr_v1 */
+
+struct nic_desc {
+	uint64_t address;
+	uint32_t length;
+	uint16_t flags, next;
+};
+
+struct nic_used {
+	uint32_t id, length;
+};
+
+struct nic_ring {
+	struct nic_desc *desc;
+	volatile uint16_t *avail; /* flags, index, ring[], used_event */
+	volatile uint16_t *used;  /* flags, index, then struct nic_used[], avail_event */
+	uint16_t size;
+	uint16_t next; /* avail index we are at; what is before @published has been made known */
+	uint16_t published;
+	uint16_t seen; /* used index up to which we have looked */
+	bool event_idx;
+	uint64_t doorbell;
+	uint16_t index;
+	uint8_t *buffers;
+	uint32_t buffer_bytes;
+};
+
+struct nic {
+	struct virtio_device device;
+	uint64_t features;
+	uint8_t mac[6];
+	struct nic_ring rx, tx;
+};
+
+/**
+ * nic_open() - Start the @nth card with rings of @ring_size and buffers for frames of @frame_max bytes
+ *
+ * All receive buffers are available afterwards. Return: false when there is no such card; ends the guest on errors.
+ */
+bool nic_open(struct nic *nic, unsigned int nth, uint16_t ring_size, uint32_t frame_max);
+
+/** nic_start() - Reset the card and start it anew: rings as nic_open() leaves them, what was in them is lost */
+void nic_start(struct nic *nic);
+
+/** nic_tx_room() - How many frames can be put into nic_tx_frame() now; takes back what was sent */
+uint16_t nic_tx_room(struct nic *nic);
+
+/** nic_tx_frame() - Where the @ahead-th frame from now goes (@ahead < nic_tx_room()) */
+static inline uint8_t *nic_tx_frame(struct nic *nic, uint16_t ahead)
+{
+	uint16_t at = (uint16_t)(nic->tx.next + ahead) & (nic->tx.size - 1);
+
+	return nic->tx.buffers + (size_t)at * nic->tx.buffer_bytes + NIC_VNET;
+}
+
+/** nic_tx_length() - The @ahead-th frame from now has @bytes */
+static inline void nic_tx_length(struct nic *nic, uint16_t ahead, uint32_t bytes)
+{
+	uint16_t at = (uint16_t)(nic->tx.next + ahead) & (nic->tx.size - 1);
+
+	nic->tx.desc[at].length = NIC_VNET + bytes;
+}
+
+/** nic_tx_send() - The next @n frames are ready: publish them, and wake the switch if it sleeps */
+void nic_tx_send(struct nic *nic, uint16_t n);
+
+/** nic_rx_waiting() - How many frames have come, at most @max */
+uint16_t nic_rx_waiting(struct nic *nic, uint16_t max);
+
+/** nic_rx_frame() - The @ahead-th frame that has come, and its length */
+static inline uint8_t *nic_rx_frame(struct nic *nic, uint16_t ahead, uint32_t *bytes)
+{
+	const struct nic_used *used = (const struct nic_used *)(nic->rx.used + 2);
+	struct nic_used element = used[(uint16_t)(nic->rx.seen + ahead) & (nic->rx.size - 1)];
+
+	*bytes = element.length - NIC_VNET;
+	return nic->rx.buffers + (size_t)(element.id & (nic->rx.size - 1)) * nic->rx.buffer_bytes +
+	       NIC_VNET;
+}
+
+/** nic_rx_done() - Give the buffers of the first @n frames back */
+void nic_rx_done(struct nic *nic, uint16_t n);
+
+#endif

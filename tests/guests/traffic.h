@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Between the traffic microguest and who measures: the file of --shared. tests/guests/traffic.py has the same in Python.
+ *
+ * The guest sets @magic when its cards run. The host fills in the cards' orders and @run, then sets @wanted to a number
+ * other than before. With TRAFFIC_RUN the guest clears its counters and begins; without, it stops and the counters stand
+ * still; either way it then sets @taken to that number. TRAFFIC_GO may be added to @run at any time: when all guests of a
+ * trial have begun. Frames carry the low bits of the number that they were sent under: give all guests the same.
+ */
+#ifndef GUESTS_TRAFFIC_H
+#define GUESTS_TRAFFIC_H
+
+#include <stdint.h>
+
+#define TRAFFIC_MAGIC	 0x3163666172746c6eULL
+#define TRAFFIC_NICS_MAX 4
+#define TRAFFIC_BUCKETS	 1024 /* of the latency histogram: 16 to each power of 2 of TSC cycles */
+#define TRAFFIC_STREAMS	 256
+
+/* What a card does; any combination but REFLECT with another. */
+#define TRAFFIC_GENERATE 1U
+#define TRAFFIC_SINK	 2U
+#define TRAFFIC_REFLECT	 4U
+#define TRAFFIC_LATENCY	 8U  /* SINK fills the histogram */
+#define TRAFFIC_CONTENT	 16U /* GENERATE fills the payload with a pattern, SINK compares it */
+#define TRAFFIC_IMIX	 32U /* GENERATE 28 x 64, 16 x 570, 4 x 1518 in turn, instead of @size */
+#define TRAFFIC_RANDOM	 64U /* GENERATE addresses and flows at random instead of in turn */
+
+/* @run */
+#define TRAFFIC_RUN  1U
+#define TRAFFIC_QUIT 2U
+#define TRAFFIC_LAZY 4U /* who has nothing to do leaves the CPU for 20 ms: many guests on few */
+#define TRAFFIC_GO   8U /* generators may send; without it only receivers work */
+
+struct traffic_orders {
+	uint32_t role;
+	uint32_t size;		     /* bytes, FCS included: 64 means 60 in memory */
+	uint32_t flows;		     /* UDP source ports, from 1 on */
+	uint32_t src_macs, dst_macs; /* so many addresses, counted up from @src and @dst; 0 is 1 */
+	uint32_t vlan;		     /* 0: untagged */
+	uint32_t stream;	     /* 0 to 255: whose sequence numbers these are */
+	uint32_t burst;		     /* frames at once, 1 to 256; 0: 32 */
+	uint64_t interval; /* TSC cycles from frame to frame, times 256; 0: as fast as it goes */
+	uint64_t count;	   /* frames to send; 0: until stopped */
+	uint8_t src[8], dst[8]; /* MAC addresses; the last two bytes are 0 */
+};
+
+struct traffic_counters {
+	uint64_t tx, tx_bytes; /* without FCS */
+	uint64_t tx_full;      /* looks at a ring with no room */
+	uint64_t rx, rx_bytes;
+	uint64_t lost;		      /* never seen, as far as the newest sequence number tells */
+	uint64_t late, twice;	      /* out of order; seen before */
+	uint64_t corrupt;	      /* the payload is not what was sent */
+	uint64_t foreign;	      /* not of a generator */
+	uint64_t stray;		      /* unicast, to an address that is not the card\'s */
+	uint64_t first_tsc, last_tsc; /* of the frames received */
+	uint64_t tx_first_tsc, tx_last_tsc;
+};
+
+struct traffic_nic {
+	uint8_t mac[8];
+	uint64_t features;
+	struct traffic_orders orders;
+	struct traffic_counters counters;
+	uint64_t histogram[TRAFFIC_BUCKETS];
+};
+
+struct traffic_shared {
+	uint64_t magic;
+	uint32_t n_nics, bytes;
+	uint64_t tsc_khz;
+	uint32_t wanted, run;
+	uint32_t taken, unused;
+	uint64_t loops, idle_loops;
+	struct traffic_nic nics[TRAFFIC_NICS_MAX];
+};
+
+#endif
