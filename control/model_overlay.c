@@ -17,6 +17,13 @@ static const char *const tag_words[] = {
 	[VTEP_TAG_REFUSE + 1] = NULL,
 };
 
+static const char *const mode_words[] = {
+	[UPLINK_AUTO] = "auto",
+	[UPLINK_AF_XDP] = "af_xdp",
+	[UPLINK_AF_PACKET] = "af_packet",
+	[UPLINK_AF_PACKET + 1] = NULL,
+};
+
 void model_ip_print(const struct vxlan_ip *ip, char text[46])
 {
 	inet_ntop(ip->is_v6 ? AF_INET6 : AF_INET, ip->b, text, 46);
@@ -57,6 +64,7 @@ void model_uplink_parse(const struct json_reader *reader, char ifname[16],
 	const char *unfit;
 	json_t *item;
 	size_t i;
+	int mode;
 
 	if (json_read_need(reader, "ifname") && json_read_string(reader, "ifname", ifname, 16)) {
 		unfit = nl_ifname_check(ifname);
@@ -66,6 +74,8 @@ void model_uplink_parse(const struct json_reader *reader, char ifname[16],
 	}
 	json_read_uint(reader, "udp_port", 1, 65535, &udp_port);
 	uplink->config.udp_port = (uint16_t)udp_port;
+	mode = json_read_choice(reader, "mode", mode_words);
+	uplink->config.mode = (uint8_t)(mode >= 0 ? mode : UPLINK_AUTO);
 	if (!json_read_need(reader, "local"))
 		return;
 	list = json_object_get(reader->object, "local");
@@ -82,7 +92,8 @@ void model_uplink_parse(const struct json_reader *reader, char ifname[16],
 
 bool model_uplink_equal(const struct model_uplink *a, const struct model_uplink *b)
 {
-	if (a->config.udp_port != b->config.udp_port || a->config.n_locals != b->config.n_locals)
+	if (a->config.udp_port != b->config.udp_port || a->config.mode != b->config.mode ||
+	    a->config.n_locals != b->config.n_locals)
 		return false;
 	for (uint8_t i = 0; i < a->config.n_locals; i++) {
 		if (!vxlan_ip_equal(&a->config.locals[i], &b->config.locals[i]))
@@ -103,6 +114,7 @@ void model_uplink_print(const char *ifname, const struct model_uplink *uplink, j
 	json_object_set_new(object, "ifname", json_string(ifname));
 	json_object_set_new(object, "local", list);
 	json_object_set_new(object, "udp_port", json_integer(uplink->config.udp_port));
+	json_object_set_new(object, "mode", json_string(mode_words[uplink->config.mode]));
 }
 
 void model_vtep_parse(const json_t *value, const char *place, struct model_vtep *vtep,

@@ -380,6 +380,32 @@ static struct overlay_view *view_new(const struct model *model, const struct ove
 	return view;
 }
 
+/* Tell the ports what the kernel says; an uplink they cannot use leads nowhere. */
+static void uplinks_follow(const struct live_port *live, struct uplink_state *uplinks, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		struct port *port = live[uplinks[i].port->index].port;
+		struct uplink_link link = {
+			.ifindex = uplinks[i].link.ifindex,
+			.usable = uplinks[i].usable,
+			.is_virtual = uplinks[i].link.is_virtual,
+			.mtu = uplinks[i].link.mtu,
+			.detail = uplinks[i].detail,
+		};
+		struct port_status status;
+
+		if (port == NULL)
+			continue;
+		memcpy(link.mac, uplinks[i].link.mac, sizeof(link.mac));
+		uplink_port_follow(port, &link);
+		port->ops->status(port, &status);
+		if (uplinks[i].usable && !status.running) {
+			uplinks[i].usable = false;
+			snprintf(uplinks[i].detail, sizeof(uplinks[i].detail), "%s", status.detail);
+		}
+	}
+}
+
 static void uplinks_fill(struct overlay_view *view, const struct live_port *live,
 			 const struct uplink_state *uplinks, uint16_t n)
 {
@@ -387,11 +413,8 @@ static void uplinks_fill(struct overlay_view *view, const struct live_port *live
 	for (uint16_t i = 0; i < n; i++) {
 		struct port *port = live[uplinks[i].port->index].port;
 
-		if (port == NULL)
-			continue;
-		view->uplinks[i] = (struct overlay_uplink){port, uplink_send};
-		uplink_port_follow(port, uplinks[i].link.ifindex, uplinks[i].usable,
-				   uplinks[i].detail);
+		if (port != NULL)
+			view->uplinks[i] = (struct overlay_uplink){port, uplink_send};
 	}
 }
 
@@ -439,6 +462,7 @@ void overlay_sync(const struct model *model, const struct live_port *live, void 
 	for (size_t i = 0; i < model->n_vteps; i++)
 		memcpy(ways[i].vtep, model->vteps[i]->name, PORT_NAME_MAX);
 	n_uplinks = uplinks_ask(overlay, model, uplinks);
+	uplinks_follow(live, uplinks, n_uplinks);
 	ways_ask(overlay, uplinks, n_uplinks, spec, ways);
 	unopened_forget(spec, live, uplinks);
 	for (uint32_t i = 0; i < spec->spec.n_vnis; i++)

@@ -2,58 +2,55 @@
 /*
  * See uplink_port.h. rx runs on one worker, uplink_send() on any, the rest on control.
  *
- * Packets are received into FRAME_BURST slots with one recvmmsg. A slot may hold a row: UDP datagrams that nobody has cut yet, because
- * the sender's kernel left that to a NIC and none was on the way. If it is one TCP flow it becomes one large frame again (merge.h), else it is cut, and what does not fit
- * into one burst waits in its slot for the next: slots are only received into again when all have been used up.
+ * Theory of operation
+ *   The packet socket is always there and takes any packet for us that reaches the kernel. AF_XDP, where it is used, is in front of it and
+ *   takes packets before they do; so it may come, go and be made anew while traffic flows. Workers find it behind one
+ *   pointer, and it is freed a grace period after the pointer has changed. One epoll set holds all sockets: its fd, which never changes, is what the
+ *   worker sleeps on.
  */
 #include "uplink_port.h"
 
 #include <errno.h>
-#include <linux/virtio_net.h>
 #include <poll.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
-#include "tap_vnet.h"
+#include "base/log.h"
+#include "uplink_packet.h"
 #include "uplink_socket.h"
 #include "uplink_tx.h"
-#include "vxlan/checksum.h"
-#include "vxlan/merge.h"
+#include "uplink_xdp.h"
 #include "vxlan/overlay.h"
 #include "vxlan/tunnel_rx.h"
-#include "vxlan/wire.h"
 
-#define SLOT_BYTES   (FRAME_LEN_MAX + 1) /* one more, to notice what is too long */
-#define SLOTS_BYTES  ((size_t)FRAME_BURST * SLOT_BYTES)
-#define OUTER4_FRONT (VXLAN_OUTER_LEN4 - VXLAN_HDR_LEN) /* Ethernet, IP, UDP */
-#define OUTER6_FRONT (VXLAN_OUTER_LEN6 - VXLAN_HDR_LEN)
+#define PACKET_LOOK_EVERY                                                                          \
+	32 /* rx calls that find AF_XDP busy look at the packet socket this often */
 
 struct uplink_port {
 	struct port port; /* first: see port.h */
-	int fd;
+	struct uplink_config config;
+	int fd; /* the packet socket */
+	int epoll_fd;
 	uint8_t n_udp;
 	int udp_fds[UPLINK_LOCALS_MAX];
+	_Atomic(struct uplink_xdp *) xdp; /* control writes; NULL: the packet socket alone */
+	_Atomic bool usable;
 
 	/* the rx worker's */
-	uint8_t *slots;	   /* FRAME_BURST * SLOT_BYTES, touched as they are used */
-	uint16_t n_slots;  /* received */
-	uint16_t slot;	   /* the next to use */
-	uint32_t row_done; /* payload bytes of it already given out, if it is a row */
-	struct virtio_net_hdr vnet[FRAME_BURST];
-	struct iovec iov[FRAME_BURST][2];
-	struct mmsghdr msgs[FRAME_BURST];
+	struct uplink_packet *packet;
+	uint32_t n_calls;
 	struct frame_seg segs[FRAME_BURST][FRAME_SEGS_MAX];
 	struct pull_scratch scratch;
 	struct reply replies[FRAME_BURST];
 
 	/* control's */
 	int ifindex;
-	bool usable;
+	struct uplink_xdp_key
+		tried; /* AF_XDP was, and could not be had; not again until this changes */
+	char io_detail[128];
 	char detail[128];
 };
 
@@ -62,184 +59,75 @@ static struct uplink_port *uplink_of(struct port *port)
 	return (struct uplink_port *)port;
 }
 
-static void frame_empty(struct frame *f)
+static struct uplink_xdp *xdp_of(struct uplink_port *uplink)
 {
-	memset(f, 0, offsetof(struct frame, buf));
-	f->hdr = f->buf + FRAME_HDR_ROOM;
-}
-
-/* @len bytes as a frame: the first ones copied, the rest where they are. */
-static void frame_fill(struct frame *f, struct frame_seg *seg, const uint8_t *bytes, uint32_t len)
-{
-	uint16_t room = (uint16_t)(FRAME_HDR_MAX - f->hdr_len);
-	uint16_t part = len < room ? (uint16_t)len : room;
-
-	memcpy(f->hdr + f->hdr_len, bytes, part);
-	f->hdr_len = (uint16_t)(f->hdr_len + part);
-	f->len += len;
-	if (len > part) {
-		*seg = (struct frame_seg){bytes + part, len - part};
-		f->segs = seg;
-		f->n_segs = 1;
-	}
-}
-
-/* Bytes in front of the UDP payload of a row; 0 if it is none. */
-static uint16_t row_front(const uint8_t *bytes, uint32_t len, const struct virtio_net_hdr *vnet)
-{
-	uint16_t type, front;
-
-	if (len < OUTER6_FRONT || vnet->gso_size == 0)
-		return 0;
-	type = wire_get16(bytes + 12);
-	if (type == WIRE_TYPE_IP4 && bytes[WIRE_ETH_LEN] == 0x45)
-		front = OUTER4_FRONT;
-	else if (type == WIRE_TYPE_IP6 && bytes[WIRE_ETH_LEN + 6] == WIRE_PROTO_UDP)
-		front = OUTER6_FRONT;
-	else
-		return 0;
-	return len > front ? front : 0;
-}
-
-/* A frame made of part of a row, or of a row that was merged, says its own length outside. */
-static void outer_lengths(struct frame *f, uint16_t front)
-{
-	uint16_t udp_len = (uint16_t)(f->len - front + WIRE_UDP_LEN);
-	uint8_t *ip = f->hdr + WIRE_ETH_LEN;
-
-	wire_put16(f->hdr + front - 4, udp_len);
-	if (front == OUTER6_FRONT) {
-		wire_put16(ip + 4, udp_len);
-		return;
-	}
-	wire_put16(ip + 2, (uint16_t)(udp_len + WIRE_IP4_LEN));
-	memset(ip + 10, 0, 2);
-	checksum_store(ip + 10, checksum_sum(ip, WIRE_IP4_LEN));
-}
-
-/* The next frame of a row: all of it, or its next datagram. Return: false when there is none left. */
-static bool row_next(struct uplink_port *uplink, uint8_t *bytes, uint32_t len,
-		     const struct virtio_net_hdr *vnet, struct frame *f, struct frame_seg *segs)
-{
-	uint16_t front = row_front(bytes, len, vnet);
-	uint32_t part;
-
-	if (front == 0 || uplink->row_done >= len - front)
-		return false;
-	if (uplink->row_done == 0 && merge_row(bytes, len, front, vnet->gso_size, f, segs)) {
-		outer_lengths(f, front);
-		uplink->row_done = len - front;
-		return true;
-	}
-	part = len - front - uplink->row_done;
-	if (part > vnet->gso_size)
-		part = vnet->gso_size;
-	frame_empty(f);
-	f->hdr_len = front;
-	f->len = front;
-	memcpy(f->hdr, bytes, front);
-	/* the row's checksum was the kernel's to make or to check */
-	f->offload.flags = FRAME_CSUM_VALID;
-	frame_fill(f, segs, bytes + front + uplink->row_done, part);
-	outer_lengths(f, front);
-	uplink->row_done += part;
-	return true;
-}
-
-static void slots_receive(struct uplink_port *uplink)
-{
-	int got;
-
-	uplink->slot = 0;
-	uplink->row_done = 0;
-	for (uint16_t i = 0; i < uplink->n_slots; i++)
-		uplink->msgs[i].msg_hdr.msg_flags = 0;
-	got = recvmmsg(uplink->fd, uplink->msgs, FRAME_BURST, MSG_DONTWAIT, NULL);
-	uplink->n_slots = got > 0 ? (uint16_t)got : 0;
-}
-
-/* The next frame out of the slots. Return: false when they are used up. */
-static bool slots_next(struct uplink_port *uplink, uint16_t worker, struct frame *f,
-		       struct frame_seg *segs)
-{
-	while (uplink->slot < uplink->n_slots) {
-		const struct virtio_net_hdr *vnet = &uplink->vnet[uplink->slot];
-		uint8_t *bytes = uplink->slots + (size_t)uplink->slot * SLOT_BYTES;
-		uint32_t got = uplink->msgs[uplink->slot].msg_len, len = got - sizeof(*vnet);
-		bool is_row = vnet->gso_type == UPLINK_GSO_UDP_L4;
-
-		if (got < sizeof(*vnet) || len > FRAME_LEN_MAX) {
-			port_drop(&uplink->port, worker, DROP_OVERSIZE, 1);
-		} else if (is_row) {
-			if (row_next(uplink, bytes, len, vnet, f, segs))
-				return true;
-			if (uplink->row_done == 0)
-				port_drop(&uplink->port, worker, DROP_BAD_OFFLOAD, 1);
-		} else {
-			frame_empty(f);
-			frame_fill(f, segs, bytes, len);
-			uplink->slot++;
-			if (tap_vnet_read(vnet, &f->offload))
-				return true;
-			port_drop(&uplink->port, worker, DROP_BAD_OFFLOAD, 1);
-			continue;
-		}
-		uplink->slot++;
-		uplink->row_done = 0;
-	}
-	return false;
+	return atomic_load_explicit(&uplink->xdp, memory_order_acquire);
 }
 
 static uint16_t uplink_rx(struct port *port, uint16_t queue, uint16_t worker, struct frame *frames,
 			  uint16_t max)
 {
 	struct uplink_port *uplink = uplink_of(port);
-	const struct overlay_view *view = overlay_view_current();
+	struct uplink_xdp *xdp = xdp_of(uplink);
 	uint16_t n = 0, n_replies;
 
 	(void)queue;
 	if (max > FRAME_BURST)
 		max = FRAME_BURST;
 	n_replies = overlay_reply_pop(frames, uplink->replies, max);
-	if (uplink->slot >= uplink->n_slots)
-		slots_receive(uplink);
-	while (n_replies + n < max &&
-	       slots_next(uplink, worker, &frames[n_replies + n], uplink->segs[n]))
-		n++;
-	return (uint16_t)(n_replies +
-			  tunnel_rx(view, port, worker, &frames[n_replies], n, &uplink->scratch));
+	frames += n_replies;
+	max = (uint16_t)(max - n_replies);
+	if (xdp != NULL)
+		n = uplink_xdp_rx(xdp, frames, uplink->segs, max);
+	if (n == 0 || ++uplink->n_calls % PACKET_LOOK_EVERY == 0)
+		n = (uint16_t)(n + uplink_packet_rx(uplink->packet, port, worker, frames + n,
+						    uplink->segs + n, (uint16_t)(max - n)));
+	return (uint16_t)(n_replies + tunnel_rx(overlay_view_current(), port, worker, frames, n,
+						&uplink->scratch));
 }
 
 static void uplink_rx_release(struct port *port, uint16_t queue)
 {
-	/* Slots are received into again once all have been used: there is nothing to give back. */
-	(void)port;
+	struct uplink_xdp *xdp = xdp_of(uplink_of(port));
+
 	(void)queue;
+	/* One that has come since rx holds nothing; one that went was not freed yet, and its chunks go with it. */
+	if (xdp != NULL)
+		uplink_xdp_release(xdp);
 }
 
 static int uplink_rx_fd(struct port *port, uint16_t queue)
 {
 	(void)queue;
-	return uplink_of(port)->fd;
+	return uplink_of(port)->epoll_fd;
 }
 
 static bool uplink_rx_arm(struct port *port, uint16_t queue, bool armed)
 {
 	struct uplink_port *uplink = uplink_of(port);
-	struct pollfd pollfd = {.fd = uplink->fd, .events = POLLIN};
+	struct pollfd pollfd = {.fd = uplink->epoll_fd, .events = POLLIN};
 
 	(void)queue;
 	if (!armed)
 		return false;
-	return overlay_reply_waits() || uplink->slot < uplink->n_slots ||
+	return overlay_reply_waits() || uplink_packet_waits(uplink->packet) ||
 	       (poll(&pollfd, 1, 0) > 0 && (pollfd.revents & POLLIN) != 0);
 }
 
 void uplink_send(struct port *port, struct frame_out *outs, uint16_t n, uint8_t outer_len)
 {
+	struct uplink_port *uplink = uplink_of(port);
+	struct uplink_xdp *xdp = xdp_of(uplink);
+	uint32_t packets;
 	uint64_t bytes;
-	uint32_t packets = uplink_tx(uplink_of(port)->fd, outs, n, outer_len, &bytes);
 
+	if (!atomic_load_explicit(&uplink->usable, memory_order_relaxed)) {
+		for (uint16_t i = 0; i < n; i++)
+			outs[i].drop = DROP_NOT_CONNECTED;
+		return;
+	}
+	packets = xdp != NULL ? uplink_xdp_tx(xdp, outs, n, outer_len, &bytes)
+			      : uplink_tx(uplink->fd, outs, n, outer_len, &bytes);
 	overlay_count(&port->txq[0].pkts, packets);
 	overlay_count(&port->txq[0].bytes, bytes);
 }
@@ -256,24 +144,28 @@ static void uplink_close(struct port *port)
 
 	if (uplink == NULL)
 		return;
+	uplink_xdp_free(xdp_of(uplink));
 	for (uint8_t i = 0; i < uplink->n_udp; i++)
 		close(uplink->udp_fds[i]);
 	if (uplink->fd >= 0)
 		close(uplink->fd);
-	if (uplink->slots != NULL)
-		munmap(uplink->slots, SLOTS_BYTES);
+	if (uplink->epoll_fd >= 0)
+		close(uplink->epoll_fd);
+	uplink_packet_free(uplink->packet);
 	free(uplink);
 }
 
 static void uplink_status(struct port *port, struct port_status *status)
 {
-	const struct uplink_port *uplink = uplink_of(port);
+	struct uplink_port *uplink = uplink_of(port);
 
 	memset(status, 0, sizeof(*status));
 	status->connected = uplink->ifindex != 0;
-	status->running = uplink->usable;
+	status->running = atomic_load(&uplink->usable);
 	status->n_queues = 1;
 	status->n_connects = 1;
+	status->io = xdp_of(uplink) != NULL ? "af_xdp" : "af_packet";
+	snprintf(status->io_detail, sizeof(status->io_detail), "%s", uplink->io_detail);
 	snprintf(status->detail, sizeof(status->detail), "%s", uplink->detail);
 }
 
@@ -289,15 +181,27 @@ static const struct port_ops uplink_port_ops = {
 	.rx_for_others = true,
 };
 
-static void slots_init(struct uplink_port *uplink)
+static int sockets_open(struct uplink_port *uplink, struct err *err)
 {
-	for (uint16_t i = 0; i < FRAME_BURST; i++) {
-		uplink->iov[i][0] = (struct iovec){&uplink->vnet[i], sizeof(uplink->vnet[i])};
-		uplink->iov[i][1] =
-			(struct iovec){uplink->slots + (size_t)i * SLOT_BYTES, SLOT_BYTES};
-		uplink->msgs[i].msg_hdr =
-			(struct msghdr){.msg_iov = uplink->iov[i], .msg_iovlen = 2};
+	struct epoll_event event = {.events = EPOLLIN};
+	int ret;
+
+	for (uint8_t i = 0; i < uplink->config.n_locals; i++) {
+		ret = uplink_socket_udp(&uplink->config.locals[i], uplink->config.udp_port,
+					&uplink->udp_fds[i], err);
+		if (ret != 0)
+			return ret;
+		uplink->n_udp++;
 	}
+	ret = uplink_socket_packet(uplink->config.udp_port, &uplink->fd, err);
+	if (ret != 0)
+		return ret;
+	uplink->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (uplink->epoll_fd < 0 ||
+	    epoll_ctl(uplink->epoll_fd, EPOLL_CTL_ADD, uplink->fd, &event) != 0)
+		return err_set(err, errno, "no file descriptor to wait for packets: %s",
+			       strerror(errno));
+	return 0;
 }
 
 int uplink_port_new(const struct port_spec *spec, const struct uplink_config *config,
@@ -309,25 +213,17 @@ int uplink_port_new(const struct port_spec *spec, const struct uplink_config *co
 	if (uplink == NULL)
 		return err_set(err, ENOMEM, "port \"%s\": no memory", spec->name);
 	port_init(&uplink->port, &uplink_port_ops, spec);
+	uplink->config = *config;
 	uplink->fd = -1;
-	uplink->slots = mmap(NULL, SLOTS_BYTES, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (uplink->slots == MAP_FAILED) {
-		uplink->slots = NULL;
+	uplink->epoll_fd = -1;
+	ret = sockets_open(uplink, err);
+	if (ret != 0)
+		goto undo;
+	uplink->packet = uplink_packet_new(uplink->fd);
+	if (uplink->packet == NULL) {
 		ret = err_set(err, ENOMEM, "port \"%s\": no memory for packets", spec->name);
 		goto undo;
 	}
-	slots_init(uplink);
-	for (uint8_t i = 0; i < config->n_locals; i++) {
-		ret = uplink_socket_udp(&config->locals[i], config->udp_port, &uplink->udp_fds[i],
-					err);
-		if (ret != 0)
-			goto undo;
-		uplink->n_udp++;
-	}
-	ret = uplink_socket_packet(config->udp_port, &uplink->fd, err);
-	if (ret != 0)
-		goto undo;
 	*out = &uplink->port;
 	return 0;
 
@@ -336,25 +232,109 @@ undo:
 	return ret;
 }
 
-void uplink_port_follow(struct port *port, int ifindex, bool usable, const char *detail)
+static void io_say(struct uplink_port *uplink, const char *io, const char *detail)
+{
+	if (strcmp(uplink->io_detail, detail) == 0)
+		return;
+	snprintf(uplink->io_detail, sizeof(uplink->io_detail), "%s", detail);
+	log_info("uplink \"%s\": %s on %s: %s", uplink->port.spec.name, io,
+		 uplink->port.spec.ifname, detail);
+}
+
+static void xdp_detach(struct uplink_port *uplink)
+{
+	struct uplink_xdp *xdp = atomic_exchange(&uplink->xdp, NULL);
+
+	if (xdp == NULL)
+		return;
+	uplink_xdp_watch(xdp, uplink->epoll_fd, false);
+	port_quiesce();
+	uplink_xdp_free(xdp);
+}
+
+static void xdp_attach(struct uplink_port *uplink, const struct uplink_xdp_key *key,
+		       bool is_virtual)
+{
+	struct err err = {.text = ""};
+	struct uplink_xdp *xdp = uplink_xdp_new(key, &uplink->config, is_virtual,
+						uplink->config.mode == UPLINK_AF_XDP, &err);
+	char text[sizeof(uplink->io_detail)];
+	int ret;
+
+	uplink->tried = *key;
+	if (xdp != NULL) {
+		ret = uplink_xdp_watch(xdp, uplink->epoll_fd, true);
+		if (ret == 0) {
+			uplink_xdp_explain(xdp, text, sizeof(text));
+			atomic_store_explicit(&uplink->xdp, xdp, memory_order_release);
+			io_say(uplink, "AF_XDP", text);
+			port_peer_changed(&uplink->port);
+			return;
+		}
+		uplink_xdp_free(xdp);
+		err_set(&err, -ret, "cannot wait for its sockets: %s", strerror(-ret));
+	}
+	snprintf(text, sizeof(text), "no AF_XDP: %.110s", err.text);
+	io_say(uplink, "AF_PACKET", text);
+}
+
+/*
+ * Interfaces without hardware hand over TCP that nobody has cut or summed. Only a packet socket can take it so, and it is
+ * several times faster that way than cut into AF_XDP's packets: bench/README.md has the figures.
+ */
+static void xdp_follow(struct uplink_port *uplink, const struct uplink_link *link)
+{
+	struct uplink_xdp *xdp = xdp_of(uplink);
+	struct uplink_xdp_key key = {.ifindex = 0};
+
+	if (uplink->config.mode == UPLINK_AF_PACKET) {
+		io_say(uplink, "AF_PACKET", "as configured");
+		return;
+	}
+	if (link->ifindex != 0)
+		uplink_xdp_key(uplink->port.spec.ifname, link, &key);
+	if (xdp != NULL) {
+		if (memcmp(uplink_xdp_key_of(xdp), &key, sizeof(key)) == 0)
+			return;
+		xdp_detach(uplink);
+	}
+	if (!link->usable)
+		return;
+	if (uplink->config.mode == UPLINK_AUTO && link->is_virtual) {
+		io_say(uplink, "AF_PACKET",
+		       "an interface without hardware passes TCP uncut to packet sockets only");
+		return;
+	}
+	if (uplink->config.mode == UPLINK_AF_XDP || memcmp(&uplink->tried, &key, sizeof(key)) != 0)
+		xdp_attach(uplink, &key, link->is_virtual);
+}
+
+void uplink_port_follow(struct port *port, const struct uplink_link *link)
 {
 	struct uplink_port *uplink = uplink_of(port);
+	bool usable = link->usable;
 	char text[sizeof(uplink->detail)];
 
-	snprintf(text, sizeof(text), "%s", detail);
-	if (uplink->ifindex != ifindex) {
-		int ret = uplink_socket_bind(uplink->fd, ifindex);
+	snprintf(text, sizeof(text), "%s", link->detail);
+	if (uplink->ifindex != link->ifindex) {
+		int ret = uplink_socket_bind(uplink->fd, link->ifindex);
 
-		uplink->ifindex = ret == 0 ? ifindex : 0;
+		uplink->ifindex = ret == 0 ? link->ifindex : 0;
 		if (ret != 0) {
 			usable = false;
 			snprintf(text, sizeof(text), "cannot listen on interface %s: %s",
 				 port->spec.ifname, strerror(-ret));
 		}
 	}
-	if (uplink->usable == usable && strcmp(uplink->detail, text) == 0)
+	xdp_follow(uplink, link);
+	if (usable && uplink->config.mode == UPLINK_AF_XDP && xdp_of(uplink) == NULL) {
+		usable = false;
+		snprintf(text, sizeof(text), "%.90s; mode \"auto\" would do without",
+			 uplink->io_detail);
+	}
+	if (atomic_load(&uplink->usable) == usable && strcmp(uplink->detail, text) == 0)
 		return;
-	uplink->usable = usable;
+	atomic_store(&uplink->usable, usable);
 	memcpy(uplink->detail, text, sizeof(text));
 	port_peer_changed(port);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Port type "uplink": a kernel interface that carries VXLAN packets between hosts. The kernel keeps it, with addresses, routes
- * and ARP; only UDP to our VTEP addresses and port is ours.
+ * Port type "uplink": an interface that carries VXLAN packets between hosts. The kernel keeps it, with addresses, routes and
+ * ARP; only UDP to our VTEP addresses and port is ours.
  *
  * rx() returns inner frames that name the tunnel they came through (port_ops.rx_for_others). Sending is uplink_send(), which the
  * tunnels' ports call; the uplink itself is on no switch.
@@ -14,10 +14,23 @@
 
 #define UPLINK_LOCALS_MAX 4
 
+enum uplink_mode { UPLINK_AUTO, UPLINK_AF_XDP, UPLINK_AF_PACKET };
+
 struct uplink_config {
 	uint16_t udp_port;
+	uint8_t mode; /* enum uplink_mode */
 	uint8_t n_locals;
 	struct vxlan_ip locals[UPLINK_LOCALS_MAX]; /* our VTEP addresses */
+};
+
+/* What the kernel says of the interface now. */
+struct uplink_link {
+	int ifindex;	 /* 0: it is not there */
+	bool usable;	 /* it is up and has a carrier */
+	bool is_virtual; /* no hardware behind it: veth, bridge, bond, ... */
+	uint32_t mtu;
+	uint8_t mac[6];
+	const char *detail; /* a sentence if it is not usable, or ""; copied */
 };
 
 /**
@@ -30,14 +43,12 @@ int uplink_port_new(const struct port_spec *spec, const struct uplink_config *co
 		    struct port **out, struct err *err);
 
 /**
- * uplink_port_follow() - What the kernel says of the interface now
- * @ifindex: 0: it is not there
- * @usable:  it is up and has a carrier
- * @detail:  a sentence if not, or ""; copied
+ * uplink_port_follow() - Fit the port to what the interface is now
  *
- * An interface that was deleted and made again is bound anew. Context: control thread.
+ * An interface that was deleted and made again is bound anew. AF_XDP is set up as soon as it can be, and again when queues, MTU or MAC
+ * address change. Context: control thread; may wait a grace period.
  */
-void uplink_port_follow(struct port *port, int ifindex, bool usable, const char *detail);
+void uplink_port_follow(struct port *port, const struct uplink_link *link);
 
 /** uplink_send() - Fits overlay_send: segments, checksums, and out. Context: workers. */
 void uplink_send(struct port *port, struct frame_out *outs, uint16_t n, uint8_t outer_len);

@@ -30,6 +30,7 @@ struct object {
 static const struct field uplink_fields[] = {{"interface", "ifname", VALUE_TEXT},
 					     {"local", "local", VALUE_LIST},
 					     {"udp-port", "udp_port", VALUE_NUMBER},
+					     {"mode", "mode", VALUE_TEXT},
 					     {NULL, NULL, VALUE_TEXT}};
 static const struct field vtep_fields[] = {{"uplink", "uplink", VALUE_TEXT},
 					   {"remote", "remote", VALUE_TEXT},

@@ -22,6 +22,7 @@ static const struct show_subject subjects[] = {
 	{"switches", show_switches_fetch, show_switches_print},
 	{"links", show_links_fetch, show_links_print},
 	{"drops", show_drops_fetch, show_drops_print},
+	{"uplinks", show_uplinks_fetch, show_uplinks_print},
 	{"vteps", show_vteps_fetch, show_vteps_print},
 	{"vnis", show_vnis_fetch, show_vnis_print},
 };

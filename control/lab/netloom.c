@@ -58,12 +58,13 @@ static const struct command commands[] = {
 	 "MEMORY is the process' share of physical memory (PSS), guest memory included.\n"
 	 "Exit status: 0; 4 when the named lab is not up.\n",
 	 cmd_ps},
-	{"show", "ports|fdb|switches|links|drops|vteps|vnis [--watch] [--json] [LAB]",
+	{"show", "ports|fdb|switches|links|drops|uplinks|vteps|vnis [--watch] [--json] [LAB]",
 	 "what the switches see: ports and counters, addresses, drops",
 	 "  netloom show ports campus        counters per port\n"
 	 "  netloom show fdb                 which address is behind which port, in which VLAN\n"
 	 "  netloom show drops               every frame that did not leave, and what to change\n"
 	 "  netloom show links campus        the cables of the lab file and their state\n"
+	 "  netloom show uplinks             ways to other hosts: AF_XDP or AF_PACKET, and why\n"
 	 "  netloom show vteps               other hosts: whether they are reachable, and why not\n"
 	 "  netloom show vnis                VLANs that reach them, with counters\n"
 	 "  netloom show ports --watch       once a second until Ctrl-C\n\n"
@@ -159,10 +160,15 @@ static const struct command commands[] = {
 	 "--tap: a network interface of this host, or of the network namespace NS.\n"
 	 "--patch: the other patch port of a link between two switches; each names the other.\n",
 	 cmd_port},
-	{"uplink", "add|set|delete NAME --interface IF --local ADDRESS[,ADDRESS] [--udp-port N]",
+	{"uplink",
+	 "add|set|delete NAME --interface IF --local ADDRESS[,ADDRESS] [--udp-port N]\n"
+	 "                    [--mode auto|af_xdp|af_packet]",
 	 "a kernel interface that leads to other hosts",
 	 "  netloom uplink add up --interface eth0 --local 192.0.2.1\n\n"
-	 "The kernel keeps the interface; netloomd takes the VXLAN packets for these addresses.\n",
+	 "The kernel keeps the interface; netloomd takes the VXLAN packets for these addresses.\n"
+	 "--mode auto takes AF_XDP on network cards whose driver has XDP, and AF_PACKET "
+	 "elsewhere;\n"
+	 "`netloom show uplinks` says which and why.\n",
 	 cmd_uplink},
 	{"vtep", "add|set|delete NAME --uplink UPLINK --remote ADDRESS",
 	 "another host, by its VXLAN address",

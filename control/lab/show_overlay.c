@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `netloom show vteps` and `netloom show vnis`. */
+/* `netloom show uplinks`, `netloom show vteps` and `netloom show vnis`. */
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +38,54 @@ static int list_fetch(struct rpc *rpc, const char *method, const char *key, cons
 	return 0;
 }
 
+static void list_text(const json_t *list, char *text, size_t size)
+{
+	const json_t *item;
+	size_t i, used = 0;
+
+	text[0] = '\0';
+	json_array_foreach (list, i, item) {
+		if (used < size)
+			used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? "," : "",
+						 json_string_value(item));
+	}
+}
+
+int show_uplinks_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err)
+{
+	return list_fetch(rpc, "uplink.list", "uplinks", lab, list, err);
+}
+
+void show_uplinks_print(const json_t *list, const char *lab)
+{
+	static const char *const headings[] = {"UPLINK",   "INTERFACE", "ADDRESSES", "STATE", "IO",
+					       ">RX PKTS", ">TX PKTS",	"WHY",	     NULL};
+	struct table table;
+	const json_t *uplink;
+	char text[128];
+	size_t i;
+
+	(void)lab;
+	table_init(&table, headings);
+	json_array_foreach (list, i, uplink) {
+		bool running = json_is_true(json_object_get(uplink, "running"));
+
+		table_add(&table, "%s", text_of(uplink, "name"));
+		table_add(&table, "%s", text_of(uplink, "ifname"));
+		list_text(json_object_get(uplink, "local"), text, sizeof(text));
+		table_add(&table, "%s", text);
+		table_add_colour(&table, running ? TERM_GOOD : TERM_BAD, "%s",
+				 running ? "up" : "down");
+		table_add(&table, "%s", text_of(uplink, "io"));
+		table_add(&table, "%lld", number_of(json_object_get(uplink, "rx"), "pkts"));
+		table_add(&table, "%lld", number_of(json_object_get(uplink, "tx"), "pkts"));
+		table_add(&table, "%s",
+			  text_of(uplink,
+				  text_of(uplink, "detail")[0] != '\0' ? "detail" : "io_detail"));
+	}
+	table_print(&table, stdout);
+}
+
 int show_vteps_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err)
 {
 	return list_fetch(rpc, "vtep.list", "vteps", lab, list, err);
@@ -74,19 +122,6 @@ int show_vnis_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err 
 	return list_fetch(rpc, "vni.list", "vnis", lab, list, err);
 }
 
-static void vteps_text(const json_t *vni, char *text, size_t size)
-{
-	const json_t *item;
-	size_t i, used = 0;
-
-	text[0] = '\0';
-	json_array_foreach (json_object_get(vni, "vteps"), i, item) {
-		if (used < size)
-			used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? "," : "",
-						 json_string_value(item));
-	}
-}
-
 void show_vnis_print(const json_t *list, const char *lab)
 {
 	static const char *const headings[] = {">VNI",	    "SWITCH",	 ">VLAN",	"VTEPS",
@@ -102,7 +137,7 @@ void show_vnis_print(const json_t *list, const char *lab)
 	json_array_foreach (list, i, vni) {
 		const json_t *rx = json_object_get(vni, "rx"), *tx = json_object_get(vni, "tx");
 
-		vteps_text(vni, vteps, sizeof(vteps));
+		list_text(json_object_get(vni, "vteps"), vteps, sizeof(vteps));
 		table_add(&table, "%lld", number_of(vni, "vni"));
 		table_add(&table, "%s", text_of(vni, "switch"));
 		table_add(&table, "%lld", number_of(vni, "vlan"));

@@ -105,6 +105,8 @@ int nl_underlay_link(struct nl_underlay *underlay, const char *ifname, struct nl
 	out->up = (rtnl_link_get_flags(link) & IFF_UP) != 0;
 	out->running = (rtnl_link_get_flags(link) & IFF_RUNNING) != 0;
 	out->mtu = rtnl_link_get_mtu(link);
+	out->is_virtual =
+		rtnl_link_get_type(link) != NULL || (rtnl_link_get_flags(link) & IFF_LOOPBACK) != 0;
 	address = rtnl_link_get_addr(link);
 	if (address != NULL && nl_addr_get_len(address) == sizeof(out->mac))
 		memcpy(out->mac, nl_addr_get_binary_addr(address), sizeof(out->mac));

@@ -19,9 +19,10 @@ struct nl_underlay;
 #define NL_HOPS_MAX 8
 
 struct nl_link {
-	int ifindex;  /* 0: there is no such interface */
-	bool up;      /* administratively */
-	bool running; /* has a carrier */
+	int ifindex;	 /* 0: there is no such interface */
+	bool up;	 /* administratively */
+	bool running;	 /* has a carrier */
+	bool is_virtual; /* made of software: the kernel has a word for its kind (veth, bridge, ...) */
 	uint32_t mtu;
 	uint8_t mac[6];
 };

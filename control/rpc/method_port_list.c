@@ -103,6 +103,10 @@ static json_t *port_print(const struct model_port *port, const struct live_port 
 	impaired = rpc_impair_stats(live);
 	if (impaired != NULL)
 		json_object_set_new(object, "impaired", impaired);
+	if (status.io != NULL) {
+		json_object_set_new(object, "io", json_string(status.io));
+		json_object_set_new(object, "io_detail", text_print(status.io_detail));
+	}
 	counters_print(object, live);
 	return object;
 }

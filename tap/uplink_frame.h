@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Received bytes as frames. */
+#ifndef TAP_UPLINK_FRAME_H
+#define TAP_UPLINK_FRAME_H
+
+#include <stddef.h>
+#include <string.h>
+
+#include "frame.h"
+
+static inline void uplink_frame_empty(struct frame *f)
+{
+	memset(f, 0, offsetof(struct frame, buf));
+	f->hdr = f->buf + FRAME_HDR_ROOM;
+}
+
+/* Add @len bytes: the first ones copied, the rest where they are. */
+static inline void uplink_frame_fill(struct frame *f, struct frame_seg *seg, const uint8_t *bytes,
+				     uint32_t len)
+{
+	uint16_t room = (uint16_t)(FRAME_HDR_MAX - f->hdr_len);
+	uint16_t part = len < room ? (uint16_t)len : room;
+
+	memcpy(f->hdr + f->hdr_len, bytes, part);
+	f->hdr_len = (uint16_t)(f->hdr_len + part);
+	f->len += len;
+	if (len > part) {
+		*seg = (struct frame_seg){bytes + part, len - part};
+		f->segs = seg;
+		f->n_segs = 1;
+	}
+}
+
+#endif
