@@ -39,6 +39,7 @@ VXLAN_SRC    := $(wildcard vxlan/*.c)
 TAP_SRC      := $(wildcard tap/*.c)
 TOPO_SRC     := $(wildcard control/topo/*.c)
 HTTP_SRC     := $(wildcard control/http/*.c)
+GRAPH_SRC    := $(wildcard control/graph/*.c)
 LAB_SRC      := $(filter-out control/lab/netloom.c,$(wildcard control/lab/*.c))
 VM_SRC       := $(filter-out vm-runner/main.c,$(wildcard vm-runner/*.c vm-runner/*/*.c))
 
@@ -73,6 +74,7 @@ $(B)/obj/tests/unit/tap/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. -I
 $(B)/obj/tests/unit/nl/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. -Itests
 $(B)/obj/tests/unit/vxlan/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Ivxlan -Itests
 $(B)/obj/control/http/%.o:  CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
+$(B)/obj/control/graph/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
 $(B)/obj/control/topo/%.o:  CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
 $(B)/obj/control/lab/%.o:   CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
 $(B)/obj/control/%.o:       CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. $(DPDK_CFLAGS)
@@ -104,12 +106,13 @@ $(B)/libvxlan.a:    $(call obj,$(VXLAN_SRC))
 $(B)/libtap.a:      $(call obj,$(TAP_SRC))
 $(B)/libtopo.a:     $(call obj,$(TOPO_SRC))
 $(B)/libhttp.a:     $(call obj,$(HTTP_SRC))
+$(B)/libgraph.a:    $(call obj,$(GRAPH_SRC))
 $(B)/liblab.a:      $(call obj,$(LAB_SRC))
 $(B)/libvm.a:       $(call obj,$(VM_SRC))
 
 HTTP_LIBS    := -lmicrohttpd -levent_core
 CONTROL_LIBS := -lpcap -ljansson -levent_core -lnl-route-3 -lnl-3
-LAB_LIBS     := -lyaml -ljansson -levent_core -lcrypto
+LAB_LIBS     := -lyaml -ljansson -levent_core -lcrypto -lm
 VM_LIBS      := -levent_core -ljansson -l:libcrypto.a -lseccomp -lcap-ng -llz4 -lz -llzma -lzstd -lpthread
 
 $(B)/netloomd: $(B)/obj/control/netloomd.o $(B)/libcontrol.a $(B)/libhttp.a $(B)/libtap.a $(B)/libvxlan.a \
@@ -117,7 +120,7 @@ $(B)/netloomd: $(B)/obj/control/netloomd.o $(B)/libcontrol.a $(B)/libhttp.a $(B)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(CONTROL_LIBS) $(HTTP_LIBS)
 
-$(B)/netloom: $(B)/obj/control/lab/netloom.o $(B)/liblab.a $(B)/libtopo.a $(B)/libbase.a
+$(B)/netloom: $(B)/obj/control/lab/netloom.o $(B)/liblab.a $(B)/libgraph.a $(B)/libtopo.a $(B)/libbase.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(LAB_LIBS)
 
@@ -142,11 +145,15 @@ $(B)/unit/http/%: $(B)/obj/tests/unit/http/%.o $(B)/libhttp.a $(B)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(HTTP_LIBS)
+$(B)/unit/graph/%: $(B)/obj/tests/unit/graph/%.o $(B)/libgraph.a $(B)/libtopo.a $(B)/libbase.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(LAB_LIBS)
 $(B)/unit/topo/%: $(B)/obj/tests/unit/topo/%.o $(B)/libtopo.a $(B)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(LAB_LIBS)
-$(B)/unit/lab/%: $(B)/obj/tests/unit/lab/%.o $(B)/liblab.a $(B)/libtopo.a $(B)/libbase.a
+$(B)/unit/lab/%: $(B)/obj/tests/unit/lab/%.o $(B)/liblab.a $(B)/libgraph.a $(B)/libtopo.a $(B)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(LAB_LIBS)

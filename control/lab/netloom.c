@@ -24,6 +24,17 @@ static const struct command commands[] = {
 	 "printed.\n"
 	 "Exit status: 0 valid, 3 not.\n",
 	 cmd_validate},
+	{"graph", "[--format svg|dot|mermaid] [--output FILE] FILE", "draw a lab file",
+	 "Nothing needs to run.\n\n"
+	 "  netloom graph --output campus.svg examples/campus.yaml\n"
+	 "  netloom graph --format dot examples/campus.yaml | neato -n -Tpdf >campus.pdf\n"
+	 "  netloom graph --format mermaid examples/campus.yaml    for Markdown\n\n"
+	 "Machines stand at the bottom, switches above them by their distance from a machine. "
+	 "Labels of a\n"
+	 "node decide otherwise: `tier: 2`, or `position: \"300,120\"`.\n"
+	 "Without --format the name of the output file decides (.svg, .dot, .mmd); else it is "
+	 "SVG.\n",
+	 cmd_graph},
 	{"up", "[--host NAME] [--dry-run] [--json] [--quiet] [--force] [--timeout S] FILE",
 	 "bring a lab up, or change a running one to what the file says",
 	 "Says what it will do, then does it: starts netloomd when none runs, sets switches, ports "
