@@ -214,9 +214,14 @@ $(B)/bench/%: $(B)/obj/bench/%.o $(B)/libdatapath.a $(B)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpcap
+$(B)/obj/bench/vtep/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -I. $(DPDK_CFLAGS)
+$(B)/bench/vtep: $(call obj,$(wildcard bench/vtep/*.c)) $(B)/libvxlan.a $(B)/libdatapath.a $(B)/libbase.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpcap
 bench:
 	scripts/deps.sh
-	$(MAKE) all $(B)/bench/pipeline
+	$(MAKE) all $(B)/bench/pipeline $(B)/bench/vtep
 	$(B)/bench/pipeline
 	BUILD=$(abspath $(B)) bench/ports-memory.sh
 	BUILD=$(abspath $(B)) bench/lab.sh

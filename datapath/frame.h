@@ -67,9 +67,10 @@ struct frame {
 
 	/* set by the stages */
 	uint8_t n_tags; /* VLAN tags in hdr (parse), at most 2 are looked at */
-	uint8_t hops;	/* patch links crossed */
-	uint16_t vid;	/* classified VLAN (admit); 0 on wires */
-	uint16_t prio;	/* PCP and DEI bits, as in the TCI's top 4 bits */
+	uint8_t run;   /* the same as the frame before: so are ingress, addresses and tag (parse) */
+	uint8_t hops;  /* patch links crossed */
+	uint16_t vid;  /* classified VLAN (admit); 0 on wires */
+	uint16_t prio; /* PCP and DEI bits, as in the TCI's top 4 bits */
 	uint16_t out_port;
 	uint8_t verdict;    /* enum frame_verdict (forward) */
 	uint8_t strip;	    /* tag bytes at offset 12 that admit consumed: 0 or 4 */
@@ -78,7 +79,7 @@ struct frame {
 	uint64_t dst_hash;  /* of the FDB (learn, for forward) */
 
 	uint8_t buf[FRAME_HDR_ROOM + FRAME_HDR_MAX];
-};
+} __attribute__((aligned(64)));
 
 /*
  * One frame towards one port: what differs per egress. On the wire it is

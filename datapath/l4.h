@@ -12,8 +12,11 @@
 #include <stdint.h>
 
 #include "frame.h"
+#include "vlan.h"
 
+#define L4_ETH_HDR_LEN	 14
 #define L4_ETHERTYPE_IP4 0x0800
+#define L4_ETHERTYPE_ARP 0x0806
 #define L4_ETHERTYPE_IP6 0x86dd
 #define L4_PROTO_TCP	 6
 #define L4_PROTO_UDP	 17
@@ -31,7 +34,28 @@ struct l4 {
  *
  * Return: false when the frame ends inside its Ethernet header or a tag.
  */
-bool l4_parse_tags(struct frame *f);
+static inline bool l4_parse_tags(struct frame *f)
+{
+	uint16_t off = 12, type;
+
+	f->n_tags = 0;
+	f->ethertype = 0;
+	f->l3_off = 0;
+	if (f->hdr_len < L4_ETH_HDR_LEN)
+		return false;
+	type = (uint16_t)(f->hdr[off] << 8 | f->hdr[off + 1]);
+	while (__builtin_expect(type == VLAN_TPID_C || type == VLAN_TPID_S, 0) && f->n_tags < 2) {
+		off += 4;
+		if (off + 2 > f->hdr_len)
+			return false;
+		f->n_tags++;
+		type = (uint16_t)(f->hdr[off] << 8 | f->hdr[off + 1]);
+	}
+	f->ethertype = type;
+	if (type == L4_ETHERTYPE_IP4 || type == L4_ETHERTYPE_IP6 || type == L4_ETHERTYPE_ARP)
+		f->l3_off = off + 2;
+	return true;
+}
 
 /**
  * l4_find() - Where does the transport header begin?

@@ -122,6 +122,7 @@ void output_flush(struct pipeline *pl, const struct snapshot *cfg)
 		output->first_group[output->groups[i].port] = 0;
 	}
 	output->n_groups = 0;
+	output->last = NULL;
 }
 
 static struct output_group *group_find(const struct output *output, uint16_t port, uint16_t queue)
@@ -162,6 +163,7 @@ struct frame_out *output_add(struct pipeline *pl, const struct snapshot *cfg, ui
 		group = group_new(pl, cfg, port, queue);
 	else if (group->n == FRAME_BURST)
 		send_group(pl, cfg, group);
+	pl->output.last = n_queues > 1 ? NULL : group;
 	out = &group->outs[group->n++];
 	out->f = f;
 	out->drop = DROP_NONE;

@@ -8,10 +8,13 @@
 #ifndef DATAPATH_OUTPUT_H
 #define DATAPATH_OUTPUT_H
 
+#include <string.h>
+
 #include "frame.h"
 #include "snapshot.h"
 
-#define OUTPUT_GROUPS_MAX 32
+#define OUTPUT_GROUPS_MAX   32
+#define OUTPUT_TAGGED_BYTES 16 /* of a prefix: what vlan_egress() may write */
 
 struct pipeline;
 struct offload_scratch;
@@ -28,6 +31,7 @@ struct output {
 	uint16_t n_groups;
 	uint8_t first_group[SNAPSHOT_PORTS_MAX]; /* + 1, 0: none */
 	struct offload_scratch *scratch;
+	struct output_group *last; /* of output_add(), NULL if a frame's flow counts there */
 	struct output_group groups[OUTPUT_GROUPS_MAX];
 };
 
@@ -42,6 +46,28 @@ void output_fini(struct output *output);
  */
 struct frame_out *output_add(struct pipeline *pl, const struct snapshot *cfg, uint16_t port,
 			     struct frame *f);
+
+/**
+ * output_repeat() - As output_add(), for a frame that leaves just as the one before it
+ * Return: false if there is no room next to that: use output_add().
+ */
+static inline bool output_repeat(struct output *output, struct frame *f)
+{
+	struct output_group *group = output->last;
+	const struct frame_out *before;
+	struct frame_out *out;
+
+	if (group == NULL || group->n == 0 || group->n == FRAME_BURST)
+		return false;
+	before = &group->outs[group->n - 1];
+	out = &group->outs[group->n++];
+	out->f = f;
+	out->drop = DROP_NONE;
+	out->prefix_len = before->prefix_len;
+	out->skip = before->skip;
+	memcpy(out->prefix, before->prefix, OUTPUT_TAGGED_BYTES);
+	return true;
+}
 
 /** output_flush() - Send all groups */
 void output_flush(struct pipeline *pl, const struct snapshot *cfg);

@@ -2,7 +2,8 @@
 /*
  * admit: may this frame enter here, and into which VLAN? IEEE 802.1Q-2018 §6.9, §8.6.2.
  *
- * Needs parse. Sets vid, prio, strip. On wires only the port's state and MTU count.
+ * Needs parse. Sets vid, prio, strip. On wires only the port's state and MTU count. Decides once for a run of frames, but
+ * for their length.
  */
 #include "pipeline.h"
 #include "reserved.h"
@@ -34,6 +35,8 @@ static enum drop_reason admit_switched(const struct snapshot *cfg, const struct 
 {
 	enum drop_reason reason;
 
+	if (in->sw >= cfg->n_switches || !cfg->switches[in->sw].used)
+		return DROP_PORT_UNATTACHED;
 	if (!source_is_valid(f->hdr + 6))
 		return DROP_SOURCE_MULTICAST;
 	if (reserved_is_dropped(cfg, in, f))
@@ -51,34 +54,47 @@ static enum drop_reason admit_switched(const struct snapshot *cfg, const struct 
 	return vlan_is_member(&in->vlan, f->vid) ? DROP_NONE : DROP_VLAN_NOT_MEMBER;
 }
 
-static enum drop_reason admit(const struct snapshot *cfg, struct frame *f)
+/* Whether the port takes anything at all. */
+static enum drop_reason admit_port(const struct port_config *in)
 {
-	const struct port_config *in = &cfg->ports[f->in_port];
-
 	if (in->role == PORT_UNUSED || in->role == PORT_DETACHED)
 		return DROP_PORT_UNATTACHED;
-	if (!in->admin_up)
-		return DROP_PORT_DOWN;
-	if (pipeline_l3_len(f) > in->mtu)
-		return DROP_OVERSIZE;
-	if (in->role == PORT_WIRE) {
-		f->vid = VLAN_NONE;
-		f->strip = 0;
-		return DROP_NONE;
-	}
-	if (in->sw >= cfg->n_switches || !cfg->switches[in->sw].used)
-		return DROP_PORT_UNATTACHED;
-	return admit_switched(cfg, in, f);
+	return in->admin_up ? DROP_NONE : DROP_PORT_DOWN;
+}
+
+static enum drop_reason admit_frame(const struct snapshot *cfg, const struct port_config *in,
+				    struct frame *f)
+{
+	if (in->role != PORT_WIRE)
+		return admit_switched(cfg, in, f);
+	f->vid = VLAN_NONE;
+	f->strip = 0;
+	return DROP_NONE;
 }
 
 void stage_admit(struct pipeline *pl, struct burst *b)
 {
+	enum drop_reason of_port = DROP_NONE, of_run = DROP_NONE, reason;
+	const struct frame *first = NULL; /* of the run */
+	const struct port_config *in = NULL;
 	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct frame *f = b->frames[i];
-		enum drop_reason reason = admit(b->cfg, f);
 
+		if (first != NULL && f->run == first->run) {
+			f->vid = first->vid;
+			f->prio = first->prio;
+			f->strip = first->strip;
+		} else {
+			first = f;
+			in = &b->cfg->ports[f->in_port];
+			of_port = admit_port(in);
+			of_run = of_port == DROP_NONE ? admit_frame(b->cfg, in, f) : of_port;
+		}
+		reason = of_run;
+		if (__builtin_expect(of_port == DROP_NONE && pipeline_l3_len(f) > in->mtu, 0))
+			reason = DROP_OVERSIZE;
 		if (__builtin_expect(reason != DROP_NONE, 0)) {
 			pipeline_drop(pl, b, f, reason);
 			continue;

@@ -2,7 +2,7 @@
 /*
  * forward: one port, or all of the VLAN? IEEE 802.1Q-2018 §8.8.
  *
- * Needs vid and dst_hash. Sets verdict and out_port. Never sends a frame back where it came from.
+ * Needs vid, run and dst_hash. Sets verdict and out_port. Never sends a frame back where it came from.
  */
 #include "pipeline.h"
 #include "reserved.h"
@@ -63,14 +63,22 @@ static enum drop_reason forward(const struct snapshot *cfg, struct frame *f)
 
 void stage_forward(struct pipeline *pl, struct burst *b)
 {
+	const struct frame *first = NULL; /* of the run */
+	enum drop_reason of_run = DROP_NONE;
 	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct frame *f = b->frames[i];
-		enum drop_reason reason = forward(b->cfg, f);
 
-		if (__builtin_expect(reason != DROP_NONE, 0)) {
-			pipeline_drop(pl, b, f, reason);
+		if (first != NULL && f->run == first->run) {
+			f->verdict = first->verdict;
+			f->out_port = first->out_port;
+		} else {
+			first = f;
+			of_run = forward(b->cfg, f);
+		}
+		if (__builtin_expect(of_run != DROP_NONE, 0)) {
+			pipeline_drop(pl, b, f, of_run);
 			continue;
 		}
 		b->frames[kept++] = f;

@@ -2,8 +2,8 @@
 /*
  * learn: refresh the station's age, or hand it to the FDB's writer. IEEE 802.1Q-2018 §8.7.
  *
- * Needs vid. Sets dst_hash and prefetches what forward will look up, so that the cache misses of a
- * burst overlap. Drops frames from a station that is static or sticky elsewhere. Wires learn
+ * Needs vid and run. Sets dst_hash of the first frame of each run and prefetches what forward will look up, so that the cache
+ * misses of a burst overlap. Drops frames from a station that is static or sticky elsewhere. Wires learn
  * nothing.
  */
 #include "pipeline.h"
@@ -38,40 +38,64 @@ static void tell_writer(struct pipeline *pl, const struct snapshot *cfg, uint64_
 	}
 }
 
-void stage_learn(struct pipeline *pl, struct burst *b)
+/* Where to look, for the first frame of each run. */
+static void find_buckets(const struct burst *b, uint64_t *hashes)
 {
 	struct fdb *fdb = b->cfg->fdb;
-	uint64_t hashes[FRAME_BURST];
-	uint16_t kept = 0;
+	int run = -1;
 
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct frame *f = b->frames[i];
 		const struct port_config *in = &b->cfg->ports[f->in_port];
 		uint32_t fid = FDB_FID(in->sw, f->vid);
 
-		if (in->role == PORT_WIRE)
+		if (in->role == PORT_WIRE || f->run == run)
 			continue;
+		run = f->run;
 		hashes[i] = fdb_hash(fdb, fid, fdb_mac(f->hdr + 6));
 		fdb_prefetch(fdb, hashes[i]);
 		f->dst_hash = fdb_hash(fdb, fid, fdb_mac(f->hdr));
 		fdb_prefetch(fdb, f->dst_hash);
 	}
+}
+
+/* Return: FDB_REFUSED when the frame must not pass. */
+static enum fdb_change learn(struct pipeline *pl, const struct snapshot *cfg, const struct frame *f,
+			     uint64_t hash)
+{
+	const struct port_config *in = &cfg->ports[f->in_port];
+	uint32_t fid = FDB_FID(in->sw, f->vid);
+	uint64_t mac = fdb_mac(f->hdr + 6);
+	enum fdb_change change;
+
+	if (in->role == PORT_WIRE)
+		return FDB_KNOWN;
+	change = fdb_refresh_hashed(cfg->fdb, hash, fid, mac, f->in_port, pl->now_s);
+	if (change != FDB_KNOWN && change != FDB_REFUSED && !f->no_learn &&
+	    cfg->switches[in->sw].learning)
+		tell_writer(pl, cfg, hash, fid, mac, f->in_port);
+	return change;
+}
+
+void stage_learn(struct pipeline *pl, struct burst *b)
+{
+	enum fdb_change of_run = FDB_KNOWN;
+	uint64_t hashes[FRAME_BURST];
+	uint16_t kept = 0;
+	int run = -1;
+
+	find_buckets(b, hashes);
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct frame *f = b->frames[i];
-		const struct port_config *in = &b->cfg->ports[f->in_port];
-		uint32_t fid = FDB_FID(in->sw, f->vid);
-		uint64_t mac = fdb_mac(f->hdr + 6);
-		enum fdb_change change = FDB_KNOWN;
 
-		if (in->role != PORT_WIRE)
-			change =
-				fdb_refresh_hashed(fdb, hashes[i], fid, mac, f->in_port, pl->now_s);
-		if (change == FDB_REFUSED) {
+		if (f->run != run) {
+			run = f->run;
+			of_run = learn(pl, b->cfg, f, hashes[i]);
+		}
+		if (of_run == FDB_REFUSED) {
 			pipeline_drop(pl, b, f, DROP_STICKY_MOVE);
 			continue;
 		}
-		if (change != FDB_KNOWN && !f->no_learn && b->cfg->switches[in->sw].learning)
-			tell_writer(pl, b->cfg, hashes[i], fid, mac, f->in_port);
 		b->frames[kept++] = f;
 	}
 	b->n = kept;

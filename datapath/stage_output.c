@@ -9,8 +9,9 @@
 #include "pipeline.h"
 #include "pipeline_impair.h"
 
-static void output_to(struct pipeline *pl, const struct snapshot *cfg, struct frame *f,
-		      uint16_t index)
+/* Return: the port, if the frame waits in front of its I/O. */
+static const struct port_config *output_to(struct pipeline *pl, const struct snapshot *cfg,
+					   struct frame *f, uint16_t index)
 {
 	const struct port_config *port = &cfg->ports[index];
 	struct frame_out *out;
@@ -38,7 +39,9 @@ static void output_to(struct pipeline *pl, const struct snapshot *cfg, struct fr
 			out->prefix_len = out->skip = 0;
 		else
 			vlan_egress(&port->vlan, out);
+		return port;
 	}
+	return NULL;
 }
 
 static void flood(struct pipeline *pl, const struct burst *b, struct frame *f)
@@ -63,12 +66,20 @@ static void flood(struct pipeline *pl, const struct burst *b, struct frame *f)
 
 void stage_output(struct pipeline *pl, struct burst *b)
 {
+	const struct port_config *same = NULL; /* where the last frame went and its run goes */
+	int run = -1;
+
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct frame *f = b->frames[i];
 
+		if (same != NULL && f->run == run && pipeline_l3_len(f) <= same->mtu &&
+		    output_repeat(&pl->output, f))
+			continue;
+		run = f->run;
+		same = NULL;
 		if (f->verdict == FRAME_TO_FLOOD)
 			flood(pl, b, f);
 		else
-			output_to(pl, b->cfg, f, f->out_port);
+			same = output_to(pl, b->cfg, f, f->out_port);
 	}
 }

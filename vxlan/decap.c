@@ -9,37 +9,65 @@
 /* The outer headers of one packet, copied out of the snapshot. Lengths are checked against the frame when `ours` is true. */
 struct outer {
 	bool is_v6;
+	bool is_known; /* addresses are those of struct known */
 	uint8_t tos;
 	uint16_t local;	  /* index in the table */
 	uint16_t udp_off; /* from hdr */
 	uint16_t udp_len;
 	uint32_t vni;
-	struct vxlan_ip src;
+	const uint8_t *addresses; /* in the snapshot: source, destination */
 };
 
+/*
+ * The packet before was taken: who sent it to whom, and what for. One that agrees with it in all three needs no look-up; packets come
+ * in rows from one VTEP.
+ */
+struct known {
+	uint8_t addresses_len; /* 0: nothing is known */
+	uint8_t addresses[32]; /* as in the IP header */
+	uint32_t vni;
+	uint16_t local, peer, vni_index;
+};
+
+static inline bool known_ip4(const struct known *known, const uint8_t *addresses)
+{
+	return known->addresses_len == 8 && memcmp(known->addresses, addresses, 8) == 0;
+}
+
+static inline bool known_ip6(const struct known *known, const uint8_t *addresses)
+{
+	return known->addresses_len == 32 && memcmp(known->addresses, addresses, 32) == 0;
+}
+
 /* DROP_NONE with *@ours false: not VXLAN for us. */
-static enum drop_reason outer_parse_ip4(const struct vtep_table *table, const struct frame *f,
-					struct outer *outer, bool *ours)
+static enum drop_reason outer_parse_ip4(const struct vtep_table *table, const struct known *known,
+					const struct frame *f, struct outer *outer, bool *ours)
 {
 	const uint8_t *ip = f->hdr + WIRE_ETH_LEN;
 	uint16_t left = f->hdr_len - WIRE_ETH_LEN;
 	uint16_t ihl, total, fragment;
-	struct vxlan_ip dst = {0};
-
 	if (left < WIRE_IP4_LEN || ip[0] >> 4 != 4 || ip[9] != WIRE_PROTO_UDP)
 		return DROP_NONE;
 	ihl = (uint16_t)((ip[0] & 0xf) * 4);
 	if (ihl < WIRE_IP4_LEN || left < ihl + WIRE_UDP_LEN)
 		return DROP_NONE;
-	memcpy(dst.b, ip + 16, 4);
-	outer->local = vtep_local_find(table, &dst);
+	outer->is_known = known_ip4(known, ip + 12);
+	if (outer->is_known) {
+		outer->local = known->local;
+	} else {
+		struct vxlan_ip dst = {0};
+
+		memcpy(dst.b, ip + 16, 4);
+		outer->local = vtep_local_find(table, &dst);
+	}
 	fragment = wire_get16(ip + 6);
 	if (outer->local == VTEP_NONE || (fragment & 0x1fff) != 0 ||
 	    wire_get16(ip + ihl + 2) != table->udp_port)
 		return DROP_NONE; /* later fragments have no UDP header: the kernel's */
 
 	*ours = true;
-	memcpy(outer->src.b, ip + 12, 4);
+	outer->addresses = ip + 12;
+	outer->is_v6 = false;
 	outer->tos = ip[1];
 	outer->udp_off = (uint16_t)(WIRE_ETH_LEN + ihl);
 	outer->udp_len = wire_get16(ip + ihl + 4);
@@ -48,30 +76,36 @@ static enum drop_reason outer_parse_ip4(const struct vtep_table *table, const st
 		return DROP_VXLAN_FRAGMENT;
 	if (total > f->len - WIRE_ETH_LEN || total < ihl || outer->udp_len > total - ihl)
 		return DROP_VXLAN_BAD_LENGTH;
-	if (checksum_fold(checksum_sum(ip, ihl)) != UINT16_MAX)
+	if (checksum_fold(ihl == WIRE_IP4_LEN ? checksum_sum_ip4(ip) : checksum_sum(ip, ihl)) !=
+	    UINT16_MAX)
 		return DROP_VXLAN_BAD_CHECKSUM;
 	return DROP_NONE;
 }
 
-static enum drop_reason outer_parse_ip6(const struct vtep_table *table, const struct frame *f,
-					struct outer *outer, bool *ours)
+static enum drop_reason outer_parse_ip6(const struct vtep_table *table, const struct known *known,
+					const struct frame *f, struct outer *outer, bool *ours)
 {
 	const uint8_t *ip = f->hdr + WIRE_ETH_LEN;
 	uint16_t left = f->hdr_len - WIRE_ETH_LEN;
-	struct vxlan_ip dst = {.is_v6 = 1};
 	uint16_t payload;
 
 	if (left < WIRE_IP6_LEN + WIRE_UDP_LEN || ip[0] >> 4 != 6 || ip[6] != WIRE_PROTO_UDP)
 		return DROP_NONE;
-	memcpy(dst.b, ip + 24, 16);
-	outer->local = vtep_local_find(table, &dst);
+	outer->is_known = known_ip6(known, ip + 8);
+	if (outer->is_known) {
+		outer->local = known->local;
+	} else {
+		struct vxlan_ip dst = {.is_v6 = 1};
+
+		memcpy(dst.b, ip + 24, 16);
+		outer->local = vtep_local_find(table, &dst);
+	}
 	if (outer->local == VTEP_NONE || wire_get16(ip + WIRE_IP6_LEN + 2) != table->udp_port)
 		return DROP_NONE;
 
 	*ours = true;
 	outer->is_v6 = true;
-	outer->src.is_v6 = 1;
-	memcpy(outer->src.b, ip + 8, 16);
+	outer->addresses = ip + 8;
 	outer->tos = (uint8_t)(wire_get16(ip) >> 4);
 	outer->udp_off = WIRE_ETH_LEN + WIRE_IP6_LEN;
 	outer->udp_len = wire_get16(ip + WIRE_IP6_LEN + 4);
@@ -97,15 +131,23 @@ static enum drop_reason outer_parse_vxlan(const struct frame *f, struct outer *o
 	return DROP_NONE;
 }
 
-/* Who sent it, and may they? */
-static enum drop_reason outer_authorise(const struct vtep_table *table, const struct outer *outer,
-					struct decap_info *info)
+/* Who sent it, and may they? What is found is known for the next. */
+static enum drop_reason outer_authorise(const struct vtep_table *table, struct known *known,
+					const struct outer *outer, struct decap_info *info)
 {
+	uint8_t len = outer->is_v6 ? 16 : 4;
+	struct vxlan_ip src = {.is_v6 = outer->is_v6};
 	int32_t vni;
 
-	if (vtep_local_find(table, &outer->src) != VTEP_NONE)
+	if (outer->is_known && outer->vni == known->vni) {
+		info->peer = known->peer;
+		info->vni = known->vni_index;
+		return DROP_NONE;
+	}
+	memcpy(src.b, outer->addresses, len);
+	if (vtep_local_find(table, &src) != VTEP_NONE)
 		return DROP_VXLAN_OWN_ADDRESS;
-	info->peer = vtep_peer_find(table, &outer->src, outer->local);
+	info->peer = vtep_peer_find(table, &src, outer->local);
 	if (info->peer == VTEP_NONE)
 		return DROP_VXLAN_UNKNOWN_VTEP;
 	vni = vtep_member_find(table, info->peer, outer->vni);
@@ -113,6 +155,12 @@ static enum drop_reason outer_authorise(const struct vtep_table *table, const st
 		return vtep_vni_find(table, outer->vni) < 0 ? DROP_VXLAN_UNKNOWN_VNI
 							    : DROP_VXLAN_VTEP_NOT_IN_VNI;
 	info->vni = (uint16_t)vni;
+	known->addresses_len = (uint8_t)(2 * len);
+	memcpy(known->addresses, outer->addresses, known->addresses_len);
+	known->local = outer->local;
+	known->peer = info->peer;
+	known->vni = outer->vni;
+	known->vni_index = info->vni;
 	return DROP_NONE;
 }
 
@@ -232,26 +280,27 @@ static enum drop_reason inner_untag(struct frame *f, uint8_t treatment, struct f
 }
 
 /* Return: DROP_NONE with the frame untouched if *@ours stays false. */
-static enum drop_reason decap_one(const struct vtep_table *table, struct frame *f,
-				  struct decap_info *info, struct frame_seg *segs, bool *ours)
+static enum drop_reason decap_one(const struct vtep_table *table, struct known *known,
+				  struct frame *f, struct decap_info *info, struct frame_seg *segs,
+				  bool *ours)
 {
 	enum drop_reason drop = DROP_NONE;
-	struct outer outer = {0};
+	struct outer outer;
 	uint16_t outer_len, type;
 
 	if (f->hdr_len < WIRE_ETH_LEN)
 		return DROP_NONE;
 	type = wire_get16(f->hdr + 12);
 	if (type == WIRE_TYPE_IP4)
-		drop = outer_parse_ip4(table, f, &outer, ours);
+		drop = outer_parse_ip4(table, known, f, &outer, ours);
 	else if (type == WIRE_TYPE_IP6)
-		drop = outer_parse_ip6(table, f, &outer, ours);
+		drop = outer_parse_ip6(table, known, f, &outer, ours);
 	if (!*ours || drop != DROP_NONE)
 		return drop;
 
 	drop = outer_parse_vxlan(f, &outer);
 	if (drop == DROP_NONE)
-		drop = outer_authorise(table, &outer, info);
+		drop = outer_authorise(table, known, &outer, info);
 	if (drop == DROP_NONE)
 		drop = outer_verify_udp(table, f, &outer);
 	if (drop != DROP_NONE)
@@ -273,14 +322,15 @@ static enum drop_reason decap_one(const struct vtep_table *table, struct frame *
 uint16_t decap_burst(const struct vtep_table *table, struct frame *frames, struct decap_info *infos,
 		     uint16_t n, struct pull_scratch *scratch)
 {
+	struct known known = {0};
 	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		bool ours = false;
 
 		infos[i] = (struct decap_info){.peer = VTEP_NONE};
-		infos[i].drop =
-			(uint8_t)decap_one(table, &frames[i], &infos[i], scratch->segs[i], &ours);
+		infos[i].drop = (uint8_t)decap_one(table, &known, &frames[i], &infos[i],
+						   scratch->segs[i], &ours);
 		if (infos[i].drop != DROP_NONE)
 			infos[i].verdict = DECAP_DROP;
 		else

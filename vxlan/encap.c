@@ -113,9 +113,13 @@ uint16_t encap_burst(const struct vtep_table *table, struct frame_out *outs,
 			udp_len = (uint16_t)(frame_out_len(out) + VXLAN_HDR_LEN + WIRE_UDP_LEN);
 
 		/* Always all the bytes there may be: fixed sizes are copied without a loop. */
-		memcpy(inner, out->prefix, sizeof(inner));
-		memcpy(out->prefix, peer->outer, sizeof(peer->outer));
-		memcpy(out->prefix + peer->outer_len, inner, sizeof(inner));
+		if (out->prefix_len == 0) {
+			memcpy(out->prefix, peer->outer, sizeof(peer->outer));
+		} else {
+			memcpy(inner, out->prefix, sizeof(inner));
+			memcpy(out->prefix, peer->outer, sizeof(peer->outer));
+			memcpy(out->prefix + peer->outer_len, inner, sizeof(inner));
+		}
 		if (peer->n_nexthops > 1) {
 			/* ECMP: the low bits, which the source port leaves alone */
 			hop = (uint16_t)(((hash & UINT16_MAX) * peer->n_nexthops) >> 16);

@@ -2,6 +2,7 @@
 /* See packet.h. Pure; workers. */
 #include "packet.h"
 
+#include "base/copy.h"
 #include "checksum.h"
 #include "vxlan.h"
 #include "wire.h"
@@ -19,8 +20,8 @@ static uint32_t copy_front(const struct frame_out *out, uint8_t *buf, uint32_t l
 
 	if (hdr > len - prefix)
 		hdr = len - prefix;
-	memcpy(buf, out->prefix, prefix);
-	memcpy(buf + prefix, out->f->hdr + out->skip, hdr);
+	copy_short(buf, out->prefix, prefix);
+	copy_short(buf + prefix, out->f->hdr + out->skip, hdr);
 	return prefix + hdr;
 }
 
@@ -121,6 +122,13 @@ static uint32_t copy_payload(struct packet_cursor *c, uint8_t *buf, uint32_t len
 	return done;
 }
 
+static bool outer_wants_checksum(const uint8_t *packet, uint8_t outer_len)
+{
+	const uint8_t *udp = packet + outer_len - VXLAN_HDR_LEN - WIRE_UDP_LEN;
+
+	return udp[6] != 0 || udp[7] != 0;
+}
+
 /* Lengths, then the UDP checksum if encap asked for one: it covers everything, so it comes last. */
 static void finish_outer(uint8_t *packet, uint8_t outer_len, uint32_t len)
 {
@@ -137,7 +145,7 @@ static void finish_outer(uint8_t *packet, uint8_t outer_len, uint32_t len)
 		memset(ip + 10, 0, 2);
 		checksum_store(ip + 10, checksum_sum(ip, WIRE_IP4_LEN));
 	}
-	if (udp[6] != 0 || udp[7] != 0) {
+	if (outer_wants_checksum(packet, outer_len)) {
 		memset(udp + 6, 0, 2);
 		checksum_store_udp(udp + 6,
 				   checksum_pseudo(is_v6 ? ip + 8 : ip + 12, is_v6 ? 32 : 8,
@@ -187,32 +195,61 @@ static void finish_checksum(const struct frame_out *out, uint8_t *packet, uint32
 	checksum_store_udp(field, checksum_sum(packet + start, len - (uint32_t)start));
 }
 
+uint32_t packet_write(const struct frame_out *out, uint8_t outer_len, uint8_t *buf, uint32_t cap)
+{
+	const struct frame *f = out->f;
+	uint32_t hdr = (uint32_t)(f->hdr_len - out->skip);
+	uint32_t len = out->prefix_len + hdr;
+
+	if (frame_out_len(out) > cap || out->skip > f->hdr_len)
+		return 0;
+	copy_short(buf, out->prefix, out->prefix_len);
+	copy_short(buf + out->prefix_len, f->hdr + out->skip, hdr);
+	for (uint16_t i = 0; i < f->n_segs; i++) {
+		/* @cap was compared with the frame's length, which a list of segments must not exceed */
+		uint32_t part = f->segs[i].len < cap - len ? f->segs[i].len : cap - len;
+
+		memcpy(buf + len, f->segs[i].base, part);
+		len += part;
+	}
+	if ((f->offload.flags & FRAME_NEEDS_CSUM) != 0)
+		finish_checksum(out, buf, len);
+	/* Lengths are right already. */
+	if (outer_len != 0 && outer_wants_checksum(buf, outer_len))
+		finish_outer(buf, outer_len, len);
+	return len;
+}
+
+/* The next segment. */
+static uint32_t write_segment(struct packet_cursor *c, uint8_t *buf, uint32_t cap)
+{
+	uint32_t part = c->payload_len - c->done, len;
+
+	if (part > c->out->f->offload.gso_size)
+		part = c->out->f->offload.gso_size;
+	if (c->headers_len + part > cap)
+		return 0;
+	len = copy_front(c->out, buf, c->headers_len);
+	len += copy_payload(c, buf + len, part);
+	finish_segment(c, buf, len, c->done + part == c->payload_len);
+	if (c->outer_len != 0)
+		finish_outer(buf, c->outer_len, len);
+	c->done += part;
+	return len;
+}
+
 uint32_t packet_next(struct packet_cursor *c, uint8_t *buf, uint32_t cap)
 {
-	uint32_t part = c->payload_len - c->done;
 	uint32_t len;
 
 	if (packet_is_done(c))
 		return 0;
 	if (c->segmented) {
-		if (part > c->out->f->offload.gso_size)
-			part = c->out->f->offload.gso_size;
-		if (c->headers_len + part > cap)
-			return 0;
-		len = copy_front(c->out, buf, c->headers_len);
-		len += copy_payload(c, buf + len, part);
-		finish_segment(c, buf, len, c->done + part == c->payload_len);
+		len = write_segment(c, buf, cap);
 	} else {
-		if (part > cap)
-			return 0;
-		len = copy_front(c->out, buf, part);
-		c->hdr_done = c->out->f->hdr_len;
-		len += copy_payload(c, buf + len, part - len);
-		finish_checksum(c->out, buf, len);
+		len = packet_write(c->out, c->outer_len, buf, cap);
+		c->done = len != 0 ? c->payload_len : 0;
 	}
-	if (c->outer_len != 0)
-		finish_outer(buf, c->outer_len, len);
-	c->done += part;
-	c->n_sent++;
+	c->n_sent = (uint16_t)(c->n_sent + (len != 0));
 	return len;
 }

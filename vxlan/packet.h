@@ -49,6 +49,15 @@ enum drop_reason packet_start(struct packet_cursor *c, const struct frame_out *o
  */
 uint32_t packet_next(struct packet_cursor *c, uint8_t *buf, uint32_t cap);
 
+/**
+ * packet_write() - Write a frame that needs no segmentation, all at once
+ * @out:       offload.gso is FRAME_GSO_NONE; else as for packet_start()
+ * @buf, @cap: as for packet_next()
+ *
+ * Return: length, 0 when @cap is too small. The same as packet_start() and one packet_next(), for those in a hurry.
+ */
+uint32_t packet_write(const struct frame_out *out, uint8_t outer_len, uint8_t *buf, uint32_t cap);
+
 static inline bool packet_is_done(const struct packet_cursor *c)
 {
 	return c->n_sent > 0 && c->done == c->payload_len;

@@ -2,12 +2,13 @@
 /* See pull.h. Pure; workers. */
 #include "pull.h"
 
-#include <string.h>
+#include "base/copy.h"
 
 void pull_window(struct frame *f, uint16_t skip, uint32_t len, struct frame_seg *segs)
 {
 	uint32_t want = len < FRAME_HDR_MAX ? len : FRAME_HDR_MAX;
 	uint32_t have = f->hdr_len - skip; /* snapshot bytes that stay */
+	uint8_t kept[FRAME_HDR_MAX];
 	uint32_t left;
 	uint16_t n = 0;
 
@@ -21,7 +22,9 @@ void pull_window(struct frame *f, uint16_t skip, uint32_t len, struct frame_seg 
 		f->n_segs = 0;
 		return;
 	}
-	memmove(f->buf + FRAME_HDR_ROOM, f->hdr + skip, have);
+	/* The two places overlap. */
+	copy_short(kept, f->hdr + skip, have);
+	copy_short(f->buf + FRAME_HDR_ROOM, kept, have);
 	f->hdr = f->buf + FRAME_HDR_ROOM;
 
 	left = len - have; /* bytes still to be taken from the segments */
@@ -34,7 +37,7 @@ void pull_window(struct frame *f, uint16_t skip, uint32_t len, struct frame_seg 
 		left -= seg.len;
 		if (pulled > seg.len)
 			pulled = seg.len;
-		memcpy(f->hdr + have, seg.base, pulled);
+		copy_short(f->hdr + have, seg.base, pulled);
 		have += pulled;
 		if (seg.len > pulled)
 			segs[n++] = (struct frame_seg){seg.base + pulled, seg.len - pulled};

@@ -14,6 +14,7 @@
 #include "overlay.h"
 #include "suppress.h"
 #include "toobig.h"
+#include "vlan.h"
 
 #define ANSWERS_PER_S 1000
 #define ANSWERS_BURST 64
@@ -55,16 +56,14 @@ static bool answers_requests(const struct vtep_vni *vni, uint16_t peer)
 	return vni->n_flood > 0 && vni->flood[0] == peer;
 }
 
-/* Why a frame may not leave although the VNI is there. */
-static enum drop_reason refuse(const struct overlay_view *view, struct tunnel_port *tunnel,
-			       uint16_t peer, uint32_t vni_index, struct frame *f)
+/* Why a flooded frame may not leave although the VNI is there. */
+static enum drop_reason refuse_flood(const struct overlay_view *view, struct tunnel_port *tunnel,
+				     uint16_t peer, uint32_t vni_index, struct frame *f)
 {
 	const struct vtep_vni *vni = &view->table->vnis[vni_index];
 	struct reply reply;
 	bool in_list = false;
 
-	if (f->verdict != FRAME_TO_FLOOD)
-		return DROP_NONE;
 	if (vni->flood_off)
 		return DROP_VXLAN_BUM_OFF;
 	for (uint32_t i = 0; i < vni->n_flood && !in_list; i++)
@@ -138,25 +137,50 @@ static void drop_all(struct frame_out *outs, uint16_t n, enum drop_reason reason
 		outs[i].drop = (uint8_t)reason;
 }
 
+/* What one VNI has sent, added to its counters at once: they are shared, and a locked addition costs as much as a frame. */
+struct tally {
+	struct overlay_counters *counters;
+	uint64_t pkts, bytes, drops;
+};
+
+static void tally_close(struct tally *tally)
+{
+	if (tally->pkts != 0) {
+		overlay_count(&tally->counters->tx_pkts, tally->pkts);
+		overlay_count(&tally->counters->tx_bytes, tally->bytes);
+	}
+	if (tally->drops != 0)
+		overlay_count(&tally->counters->tx_drops, tally->drops);
+}
+
 static void account(const struct overlay_view *view, struct tunnel_port *tunnel,
 		    const struct vtep_peer *peer, const struct frame_out *outs,
 		    const struct encap_dest *dests, uint16_t n)
 {
-	for (uint16_t i = 0; i < n; i++) {
-		const struct vtep_vni *vni = &view->table->vnis[dests[i].vni];
-		struct overlay_counters *counters = overlay_counters(vni->slot);
+	struct tally tally = {0};
+	uint16_t last = VTEP_NONE;
 
+	for (uint16_t i = 0; i < n; i++) {
+		const struct vtep_vni *vni;
+
+		if (dests[i].vni == VTEP_NONE)
+			continue;
+		vni = &view->table->vnis[dests[i].vni];
+		if (dests[i].vni != last) {
+			tally_close(&tally);
+			last = dests[i].vni;
+			tally = (struct tally){.counters = overlay_counters(vni->slot)};
+		}
 		if (outs[i].drop == DROP_NONE) {
-			overlay_count(&counters->tx_pkts, 1);
-			overlay_count(&counters->tx_bytes,
-				      frame_out_len(&outs[i]) - peer->outer_len);
+			tally.pkts++;
+			tally.bytes += frame_out_len(&outs[i]) - peer->outer_len;
 			continue;
 		}
 		if (outs[i].drop == DROP_VXLAN_TOO_BIG)
 			tell_too_big(view, tunnel, peer, vni, &outs[i]);
-		if (outs[i].drop != DROP_VXLAN_SUPPRESSED)
-			overlay_count(&counters->tx_drops, 1);
+		tally.drops += outs[i].drop != DROP_VXLAN_SUPPRESSED;
 	}
+	tally_close(&tally);
 }
 
 static void tunnel_burst(const struct overlay_view *view, struct tunnel_port *tunnel,
@@ -164,18 +188,24 @@ static void tunnel_burst(const struct overlay_view *view, struct tunnel_port *tu
 {
 	const struct overlay_tunnel *me = &view->tunnels[tunnel->index];
 	struct encap_dest dests[FRAME_BURST];
-	uint16_t start = 0, i;
+	uint16_t start = 0, i, vid = VLAN_NONE;
+	int32_t vni = -1;
 
 	for (i = 0; i < n; i++) {
-		int32_t vni = vtep_vni_of_vlan(view->table, me->sw, outs[i].f->vid);
 		enum drop_reason reason;
 
+		if (outs[i].f->vid != vid) {
+			vid = outs[i].f->vid;
+			vni = vtep_vni_of_vlan(view->table, me->sw, vid);
+		}
 		if (vni < 0) { /* the VNI has just gone */
 			outs[i].drop = DROP_VLAN_NOT_MEMBER;
 			dests[i].vni = VTEP_NONE;
 		} else {
 			dests[i] = (struct encap_dest){.vni = (uint16_t)vni, .peer = me->peer};
-			reason = refuse(view, tunnel, me->peer, (uint32_t)vni, outs[i].f);
+			if (outs[i].f->verdict != FRAME_TO_FLOOD)
+				continue;
+			reason = refuse_flood(view, tunnel, me->peer, (uint32_t)vni, outs[i].f);
 			if (reason == DROP_NONE)
 				continue;
 			outs[i].drop = (uint8_t)reason;
@@ -184,12 +214,7 @@ static void tunnel_burst(const struct overlay_view *view, struct tunnel_port *tu
 		start = (uint16_t)(i + 1);
 	}
 	send_run(view, &outs[start], &dests[start], (uint16_t)(n - start));
-	for (start = 0; start < n; start = (uint16_t)(i + 1)) {
-		for (i = start; i < n && dests[i].vni != VTEP_NONE; i++)
-			;
-		account(view, tunnel, &view->table->peers[me->peer], &outs[start], &dests[start],
-			(uint16_t)(i - start));
-	}
+	account(view, tunnel, &view->table->peers[me->peer], outs, dests, n);
 }
 
 static void tunnel_tx(struct port *port, uint16_t queue, struct frame_out *outs, uint16_t n)

@@ -10,11 +10,42 @@ static void frame_move(struct frame *to, const struct frame *from)
 	to->hdr = to->buf + (from->hdr - from->buf);
 }
 
+/*
+ * What came for one VNI through one tunnel, added to the counters at once: they are shared between workers, and a locked addition
+ * costs as much as a frame.
+ */
+struct tally {
+	struct overlay_counters *counters;
+	struct port *tunnel; /* NULL: none of ours */
+	uint64_t pkts, bytes;
+};
+
+static void tally_close(const struct tally *tally)
+{
+	if (tally->pkts == 0)
+		return;
+	overlay_count(&tally->counters->rx_pkts, tally->pkts);
+	overlay_count(&tally->counters->rx_bytes, tally->bytes);
+	if (tally->tunnel == NULL)
+		return;
+	overlay_count(&tally->tunnel->rxq[0].pkts, tally->pkts);
+	overlay_count(&tally->tunnel->rxq[0].bytes, tally->bytes);
+}
+
+/* The port that stands for a VTEP on a VNI's switch, or VTEP_NONE. */
+static uint16_t tunnel_index(const struct overlay_view *view, uint16_t peer, uint16_t sw)
+{
+	return sw < view->n_switches ? view->tunnel_of[peer * view->n_switches + sw] : VTEP_NONE;
+}
+
 uint16_t tunnel_rx(const struct overlay_view *view, struct port *uplink, uint16_t worker,
 		   struct frame *frames, uint16_t n, struct pull_scratch *scratch)
 {
 	struct decap_info infos[FRAME_BURST];
-	uint16_t kept = 0;
+	struct tally tally = {0};
+	const struct decap_info *last = NULL;
+	const struct vtep_vni *vni = NULL;
+	uint16_t kept = 0, index = VTEP_NONE;
 
 	if (view == NULL) {
 		port_drop(uplink, worker, DROP_VXLAN_UNKNOWN_VTEP, n);
@@ -22,31 +53,26 @@ uint16_t tunnel_rx(const struct overlay_view *view, struct port *uplink, uint16_
 	}
 	decap_burst(view->table, frames, infos, n, scratch);
 	for (uint16_t i = 0; i < n; i++) {
-		const struct vtep_vni *vni;
-		struct overlay_counters *counters;
-		uint16_t index;
-
 		if (infos[i].verdict == DECAP_DROP)
 			port_drop(uplink, worker, infos[i].drop, 1);
 		if (infos[i].verdict != DECAP_INNER)
 			continue;
-		vni = &view->table->vnis[infos[i].vni];
-		index = vni->sw < view->n_switches
-				? view->tunnel_of[infos[i].peer * view->n_switches + vni->sw]
-				: VTEP_NONE;
+		if (last == NULL || infos[i].vni != last->vni || infos[i].peer != last->peer) {
+			tally_close(&tally);
+			last = &infos[i];
+			vni = &view->table->vnis[last->vni];
+			index = tunnel_index(view, last->peer, vni->sw);
+			tally = (struct tally){.counters = overlay_counters(vni->slot)};
+			if (index < view->n_tunnels)
+				tally.tunnel = view->tunnels[index].port;
+		}
 		frames[i].in_port = index;
 		frames[i].given_vid = vni->vid;
 		frames[i].no_learn = vni->learning_off;
-		counters = overlay_counters(vni->slot);
-		overlay_count(&counters->rx_pkts, 1);
-		overlay_count(&counters->rx_bytes, frames[i].len);
-		if (index < view->n_tunnels && view->tunnels[index].port != NULL) {
-			struct port *tunnel = view->tunnels[index].port;
-
-			overlay_count(&tunnel->rxq[0].pkts, 1);
-			overlay_count(&tunnel->rxq[0].bytes, frames[i].len);
-		}
+		tally.pkts++;
+		tally.bytes += frames[i].len;
 		frame_move(&frames[kept++], &frames[i]);
 	}
+	tally_close(&tally);
 	return kept;
 }

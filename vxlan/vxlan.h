@@ -21,7 +21,7 @@
 #define VXLAN_OUTER_LEN4 50 /* what IPv4 encapsulation puts in front of a frame */
 #define VXLAN_OUTER_LEN6 70
 
-/* An IP address of either family; the bytes an IPv4 address does not use are zero, so that memcmp compares. */
+/* An IP address of either family; the bytes an IPv4 address does not use are zero. */
 struct vxlan_ip {
 	uint8_t is_v6;
 	uint8_t b[16];
@@ -29,7 +29,11 @@ struct vxlan_ip {
 
 static inline bool vxlan_ip_equal(const struct vxlan_ip *a, const struct vxlan_ip *b)
 {
-	return memcmp(a, b, sizeof(*a)) == 0;
+	uint64_t x[2], y[2];
+
+	memcpy(x, a->b, sizeof(x));
+	memcpy(y, b->b, sizeof(y));
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0 && a->is_v6 == b->is_v6;
 }
 
 /** vxlan_outer_len() - Bytes in front of the inner frame */
