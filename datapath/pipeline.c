@@ -163,6 +163,9 @@ void pipeline_cross(struct pipeline *pl, const struct snapshot *cfg, const struc
 	level->n++;
 	copy->hops = (uint8_t)(hops + 1);
 	copy->in_port = from->peer;
+	/* What a tunnel said was about the switch behind it. */
+	copy->given_vid = VLAN_NONE;
+	copy->no_learn = false;
 	if (from->patch_stats != NULL) {
 		struct port_queue_stats *tx = &from->patch_stats[2 * pl->worker + 1];
 

@@ -54,7 +54,7 @@ test  openvswitch-switch-dpdk a switch that is not ours, for vm-runner
 test  tshark                 a dissector that is not ours
 test  prometheus             promtool checks the metrics
 test  acpica-tools           iasl checks vm-runner's tables
-test  iputils-ping           ping with statistics
+run iputils-ping         netloom test, for TAPs; make demo-overlay
 test  socat                  sockets in shell tests
 test  util-linux             setpriv, unshare, nsenter, flock
 test  procps                 ps

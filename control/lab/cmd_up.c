@@ -13,6 +13,7 @@
 #include "lab/rundir.h"
 #include "lab/stored.h"
 #include "lab/term.h"
+#include "lab/underlay.h"
 #include "lab/up.h"
 #include "topo/diag.h"
 #include "topo/host.h"
@@ -128,11 +129,12 @@ static void result_print(const struct up *up, double total_s)
 	table_add(&table, "%.2f", total_s);
 	table_print(&table, stdout);
 	if (up->n_failed > 0)
-		printf("%slab %s is up, with %zu failure%s%s; `netloom ps`, `netloom log "
-		       "%s/NODE`\n",
+		printf("%slab %s is up, with %zu failure%s%s; `netloom ps`, `netloom %s "
+		       "%s%s`\n",
 		       term_paint(stdout, TERM_BAD), up->topo->name, up->n_failed,
 		       up->n_failed == 1 ? "" : "s", term_paint(stdout, TERM_PLAIN),
-		       up->topo->name);
+		       up->n_vms > 0 ? "log" : "show vteps", up->topo->name,
+		       up->n_vms > 0 ? "/NODE" : "");
 	else
 		printf("%slab %s is up%s; `netloom test %s` measures who reaches whom\n",
 		       term_paint(stdout, TERM_GOOD), up->topo->name,
@@ -176,8 +178,11 @@ static int up_locked(const struct topo *topo, const char *file, const struct up_
 			status = cli_print_json(plan_json(&plan));
 	} else if (rc == 0 && plan_is_empty(&plan) && stored_exists(topo->name)) {
 		rc = stored_save(topo, file, base, err); /* comments and labels may differ */
+		if (rc == 0 && topo->n_hosts > 0)
+			up.n_failed = underlay_report(topo->name);
 		if (rc == 0 && options->json)
-			status = cli_print_json(result_json(&up, 0));
+			cli_print_json(result_json(&up, 0));
+		status = up.n_failed > 0 ? CLI_FAILED : CLI_OK;
 	} else if (rc == 0) {
 		rc = up_run(&up, err);
 		if (rc == 0) {

@@ -21,6 +21,7 @@
 #include "lab/rundir.h"
 #include "lab/stored.h"
 #include "lab/term.h"
+#include "lab/underlay.h"
 #include "topo/tree.h"
 
 #define STOP_GRACE_MS	 10000
@@ -247,6 +248,8 @@ int up_run(struct up *up, struct err *err)
 	if (rc == 0) {
 		daemon_release(&up->hold); /* with our ports in it nobody ends it */
 		timing_add(up, "switches and ports", at);
+		if (up->topo->n_hosts > 0)
+			up->n_failed += underlay_report(up->topo->name);
 	}
 	at = clock_now_ns();
 	if (rc == 0)

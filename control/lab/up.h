@@ -27,7 +27,7 @@ struct up {
 	/* results */
 	struct up_timing timings[UP_TIMINGS_MAX];
 	size_t n_timings;
-	size_t n_failed;     /* VMs that did not come up, and commands of `exec` that failed */
+	size_t n_failed; /* VMs that did not come up, commands of `exec` that failed, uplinks that do not work */
 	struct boot_vm *vms; /* of those that were started; owned */
 	size_t n_vms;
 	/* for taking it back */

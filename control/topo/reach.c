@@ -152,16 +152,35 @@ bool reach_frames(const struct topo *topo, const struct topo_node *from, const c
 		switch_host(topo, in_link, target->end)) != 0;
 }
 
-/* Both addresses are the kernel's own, and it may answer without a frame. */
-static bool is_same_kernel(const struct topo *topo, const struct topo_node *from,
-			   const char *from_if, const struct topo_node *to, const char *to_if)
+/* Two interfaces of one kernel: of a VM, or of a host's network namespace. */
+static bool is_same_kernel(const struct topo *topo, const struct topo_node *one, const char *one_if,
+			   const struct topo_node *two, const char *two_if)
 {
-	const struct topo_nic *one = topo_nic_find(from, from_if);
-	const struct topo_nic *two = topo_nic_find(to, to_if);
+	const struct topo_nic *first = topo_nic_find(one, one_if);
+	const struct topo_nic *second = topo_nic_find(two, two_if);
 
-	return from->kind == TOPO_TAP && to->kind == TOPO_TAP && from->hosts == to->hosts &&
-	       one != NULL && two != NULL &&
-	       strcmp(topo_nic_netns(topo, from, one), topo_nic_netns(topo, to, two)) == 0;
+	if (one->kind != TOPO_TAP || two->kind != TOPO_TAP)
+		return one == two;
+	return one->hosts == two->hosts && first != NULL && second != NULL &&
+	       strcmp(topo_nic_netns(topo, one, first), topo_nic_netns(topo, two, second)) == 0;
+}
+
+/* Linux answers for all its addresses on each interface: whether frames get to another one of @to's kernel. */
+static bool reach_kernel(const struct topo *topo, const struct topo_node *from, const char *from_if,
+			 const struct topo_node *to, const char *to_if)
+{
+	for (size_t i = 0; i < topo->n_nodes; i++) {
+		const struct topo_node *node = &topo->nodes[i];
+
+		for (size_t k = 0; k < node->n_addresses; k++) {
+			const char *ifname = node->addresses[k].ifname;
+
+			if (is_same_kernel(topo, to, to_if, node, ifname) &&
+			    reach_frames(topo, from, from_if, node, ifname))
+				return true;
+		}
+	}
+	return false;
 }
 
 enum reach reach_addresses(const struct topo *topo, const struct topo_node *from,
@@ -179,11 +198,7 @@ enum reach reach_addresses(const struct topo *topo, const struct topo_node *from
 		return REACH_YES;
 	if (!near && (from->gateways.n > 0 || to->gateways.n > 0))
 		return REACH_UNKNOWN;
-	/* Linux answers for all its addresses on each interface, if a frame gets to one. */
-	for (size_t i = 0; i < to->n_addresses; i++) {
-		if (strcmp(to->addresses[i].ifname, b->ifname) != 0 &&
-		    reach_frames(topo, from, a->ifname, to, to->addresses[i].ifname))
-			return REACH_UNKNOWN;
-	}
+	if (reach_kernel(topo, from, a->ifname, to, b->ifname))
+		return REACH_UNKNOWN;
 	return REACH_NO;
 }

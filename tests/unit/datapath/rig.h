@@ -39,6 +39,8 @@ struct rig {
 	struct pipeline *pl;
 	/* frames that come in together; between bursts what was learned becomes known */
 	uint16_t burst;
+	/* what port 0, a tunnel, says about its frames; 0: it is a port like others */
+	uint16_t given_vid;
 
 	struct {
 		uint16_t port;
@@ -226,8 +228,11 @@ static inline void rig_inject(struct rig *r)
 			want++;
 		n = port->ops->rx(port, 0, 0, frames, want);
 		assert_int_equal(n, want);
-		for (uint16_t k = 0; k < n; k++)
+		for (uint16_t k = 0; k < n; k++) {
 			frames[k].in_port = r->in[i].port;
+			frames[k].given_vid = r->in[i].port == 0 ? r->given_vid : VLAN_NONE;
+			frames[k].no_learn = frames[k].given_vid != VLAN_NONE;
+		}
 		pipeline_run(r->pl, r->cfg, frames, n);
 		port->ops->rx_release(port, 0);
 		learn_drain(r->learn, UINT32_MAX, rig_learn, r);

@@ -251,6 +251,32 @@ static void tags_stacked_over_links_are_taken_off_again(void **state)
 	rig_run(&rig);
 }
 
+/*
+ * 0: tunnel, VLAN 1 --- switch 0 --- 1: all as it is ==link== 2: trunk 10 --- switch 1 --+-- 3: trunk 10
+ *                                                                                       +-- 4: trunk 10
+ */
+static void what_a_tunnel_says_of_a_frame_ends_at_a_link(void **state)
+{
+	static const uint16_t vids_10[] = {10, 0};
+
+	(void)state;
+	rig_init(&rig, 5, 2);
+	rig_access(&rig, 0, 0, 1);
+	rig.given_vid = 1;
+	rig_tunnel(&rig, 1, 0, 1);
+	rig_trunk(&rig, 2, 1, VLAN_TPID_C, 0, vids_10);
+	rig_patch(&rig, 1, 2);
+	rig_trunk(&rig, 3, 1, VLAN_TPID_C, 0, vids_10);
+	rig_trunk(&rig, 4, 1, VLAN_TPID_C, 0, vids_10);
+	rig_in(&rig, 0, rig_frame(RIG_BROADCAST, A, c10, 64));
+	rig_out(&rig, 3, rig_frame(RIG_BROADCAST, A, c10, 64));
+	rig_out(&rig, 4, rig_frame(RIG_BROADCAST, A, c10, 64));
+	/* A is known behind the link. */
+	rig_in(&rig, 3, rig_frame(A, B, c10, 64));
+	rig_out(&rig, 0, rig_frame(A, B, c10, 64));
+	rig_run(&rig);
+}
+
 static void reserved_multicast_is_dropped_forwarded_or_sent_to_the_peer(void **state)
 {
 	struct switch_config *sw;
@@ -320,6 +346,7 @@ int main(void)
 		cmocka_unit_test(line_of_switches_within_the_hop_limit_passes),
 		cmocka_unit_test(burst_over_many_links_keeps_every_frame_in_order),
 		cmocka_unit_test(tags_stacked_over_links_are_taken_off_again),
+		cmocka_unit_test(what_a_tunnel_says_of_a_frame_ends_at_a_link),
 		cmocka_unit_test(reserved_multicast_is_dropped_forwarded_or_sent_to_the_peer),
 		cmocka_unit_test(reserved_multicast_is_configured_per_switch),
 		cmocka_unit_test(reserved_multicast_is_named_even_where_the_vlan_would_refuse_it),
