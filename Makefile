@@ -28,13 +28,13 @@ BASE_LDFLAGS := $(EXTRA_LDFLAGS)
 # (23 MiB resident instead of 4).
 DPDK_LIBDIR := $(shell pkg-config --variable=libdir libdpdk 2>/dev/null)
 DPDK_CFLAGS  = $(shell pkg-config --cflags libdpdk 2>/dev/null) -DALLOW_EXPERIMENTAL_API
-DPDK_PARTS  := eal vhost ring rcu hash mbuf mempool ethdev net cryptodev dmadev kvargs telemetry pci meter
+DPDK_PARTS  := eal vhost ring rcu hash mbuf mempool ethdev net cryptodev dmadev kvargs telemetry pci meter bpf
 DPDK_LIBS    = -Wl,--whole-archive $(DPDK_LIBDIR)/librte_mempool_ring.a -Wl,--no-whole-archive \
 	-Wl,--start-group $(DPDK_PARTS:%=$(DPDK_LIBDIR)/librte_%.a) -Wl,--end-group -lbsd -lnuma -lm -ldl -lpthread
 
 BASE_SRC     := $(wildcard datapath/base/*.c)
-DATAPATH_SRC := $(wildcard datapath/*.c datapath/vhost/*.c datapath/pcap/*.c datapath/impair/*.c)
-CONTROL_SRC  := $(filter-out control/netloomd.c,$(wildcard control/*.c)) $(wildcard control/rpc/*.c control/nl/*.c)
+DATAPATH_SRC := $(wildcard datapath/*.c datapath/vhost/*.c datapath/pcap/*.c datapath/impair/*.c datapath/probe/*.c)
+CONTROL_SRC  := $(filter-out control/netloomd.c,$(wildcard control/*.c)) $(wildcard control/rpc/*.c control/nl/*.c control/eyes/*.c)
 VXLAN_SRC    := $(wildcard vxlan/*.c)
 TAP_SRC      := $(wildcard tap/*.c)
 TOPO_SRC     := $(wildcard control/topo/*.c)

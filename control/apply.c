@@ -20,6 +20,8 @@ struct apply {
 	uint64_t generation;
 	apply_on_publish on_publish;
 	void *on_publish_arg;
+	apply_on_build on_build;
+	void *on_build_arg;
 
 	/* between prepare and commit or abort; all [SNAPSHOT_PORTS_MAX] by index */
 	struct model *next;
@@ -57,6 +59,33 @@ static void publish(struct apply *apply, struct snapshot *snapshot, const struct
 	datapath_publish(snapshot);
 	if (apply->on_publish != NULL)
 		apply->on_publish(model, live, apply->on_publish_arg);
+}
+
+void apply_eyes(struct apply *apply, apply_on_build on_build, void *arg)
+{
+	apply->on_build = on_build;
+	apply->on_build_arg = arg;
+}
+
+static struct snapshot *snapshot_build(struct apply *apply, const struct model *model,
+				       const struct live_port *live, uint64_t generation)
+{
+	struct snapshot *snapshot = apply_snapshot_build(model, live, generation);
+
+	if (snapshot != NULL && apply->on_build != NULL)
+		apply->on_build(snapshot, model, apply->on_build_arg);
+	return snapshot;
+}
+
+int apply_republish(struct apply *apply)
+{
+	struct snapshot *again =
+		snapshot_build(apply, apply->model, apply->live, ++apply->generation);
+
+	if (again == NULL)
+		return -ENOMEM;
+	publish(apply, again, apply->model, apply->live);
+	return 0;
 }
 
 /* Close what is behind an index; no snapshot names it. */
@@ -231,7 +260,7 @@ static int ports_suspend(struct apply *apply, const struct model *next, const bo
 		if (!apply->suspended[i])
 			held[i] = apply->live[i];
 	}
-	interim = apply_snapshot_build(apply->model, held, ++apply->generation);
+	interim = snapshot_build(apply, apply->model, held, ++apply->generation);
 	if (interim == NULL) {
 		free(held);
 		goto no_memory;
@@ -346,7 +375,7 @@ static void prepare_undo(struct apply *apply)
 		}
 	}
 	if (reopened) {
-		again = apply_snapshot_build(apply->model, apply->live, ++apply->generation);
+		again = snapshot_build(apply, apply->model, apply->live, ++apply->generation);
 		if (again != NULL)
 			publish(apply, again, apply->model, apply->live);
 		else
@@ -380,7 +409,7 @@ int apply_prepare(struct apply *apply, struct model *next, bool tolerant, struct
 	free(open);
 	if (rc == 0) {
 		apply->snapshot =
-			apply_snapshot_build(next, apply->next_live, apply->generation + 1);
+			snapshot_build(apply, next, apply->next_live, apply->generation + 1);
 		if (apply->snapshot == NULL)
 			rc = -ENOMEM;
 	}

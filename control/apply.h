@@ -44,11 +44,23 @@ struct apply;
 typedef void (*apply_on_publish)(const struct model *model, const struct live_port *live,
 				 void *arg);
 
+/* May add to a snapshot, of @model, that was just built and may still be thrown away. */
+typedef void (*apply_on_build)(struct snapshot *snapshot, const struct model *model, void *arg);
+
 /** apply_new() - Nothing runs yet; the datapath is up. Return: NULL without memory. */
 struct apply *apply_new(void);
 
 /** apply_watch() - Have @on_publish called; NULL: nobody */
 void apply_watch(struct apply *apply, apply_on_publish on_publish, void *arg);
+
+/** apply_eyes() - Have @on_build called for every new snapshot; NULL: nobody */
+void apply_eyes(struct apply *apply, apply_on_build on_build, void *arg);
+
+/**
+ * apply_republish() - Publish what runs once more, because what apply_eyes() adds has changed
+ * Return: 0, or -ENOMEM and the workers have what they had. Not between prepare and commit.
+ */
+int apply_republish(struct apply *apply);
 
 /** apply_free() - Close all ports; the datapath has been stopped */
 void apply_free(struct apply *apply);

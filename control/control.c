@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "datapath.h"
+#include "eyes/eyes.h"
 #include "model_check.h"
 #include "model_diff.h"
 #include "overlay.h"
@@ -24,6 +25,14 @@ static void datapath_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	datapath_poll();
 	ageing_wake(control->ageing);
+}
+
+static void published(const struct model *model, const struct live_port *live, void *arg)
+{
+	struct control *control = arg;
+
+	overlay_sync(model, live, control->overlay);
+	eyes_published(control->eyes, model);
 }
 
 /* Restore what was saved. */
@@ -58,7 +67,8 @@ int control_start(struct control *control, struct err *err)
 	if (control->apply == NULL)
 		return err_set(err, ENOMEM, "out of memory");
 	control->ageing = ageing_new(control->base, control->apply);
-	if (control->ageing == NULL)
+	control->eyes = eyes_new(control->apply);
+	if (control->ageing == NULL || control->eyes == NULL)
 		goto no_ageing;
 	control->datapath_ev = event_new(control->base, datapath_event_fd(), EV_READ | EV_PERSIST,
 					 datapath_readable, control);
@@ -74,7 +84,8 @@ int control_start(struct control *control, struct err *err)
 		rc = err_set(err, ENOMEM, "out of memory");
 		goto no_event;
 	}
-	apply_watch(control->apply, overlay_sync, control->overlay);
+	apply_watch(control->apply, published, control);
+	apply_eyes(control->apply, eyes_build, control->eyes);
 	rc = state_restore(control, err);
 	if (rc != 0)
 		goto no_event;
@@ -86,10 +97,11 @@ no_event:
 	overlay_control_free(control->overlay);
 	if (control->datapath_ev != NULL)
 		event_free(control->datapath_ev);
-	ageing_free(control->ageing);
 no_ageing:
+	ageing_free(control->ageing);
 	datapath_stop();
 	apply_free(control->apply);
+	eyes_free(control->eyes);
 	datapath_fini();
 	return err_set(err, -rc, "%s", strerror(-rc));
 }
@@ -102,6 +114,7 @@ void control_stop(struct control *control)
 	watch_free(control->watch);
 	overlay_control_free(control->overlay);
 	apply_free(control->apply);
+	eyes_free(control->eyes);
 	datapath_fini();
 }
 

@@ -16,6 +16,7 @@
 #include "problems.h"
 
 struct ageing;
+struct eyes;
 struct overlay_control;
 struct rpc_server;
 struct watch;
@@ -25,10 +26,11 @@ struct control {
 	struct apply *apply;
 	struct ageing *ageing;
 	struct overlay_control *overlay; /* NULL in tests of control alone */
-	struct rpc_server *rpc;		 /* NULL until it listens */
-	struct watch *watch;		 /* what `events` tells; NULL in tests of control alone */
-	struct event *datapath_ev;	 /* datapath_event_fd() */
-	const char *state_path;		 /* borrowed */
+	struct eyes *eyes;
+	struct rpc_server *rpc;	   /* NULL until it listens */
+	struct watch *watch;	   /* what `events` tells; NULL in tests of control alone */
+	struct event *datapath_ev; /* datapath_event_fd() */
+	const char *state_path;	   /* borrowed */
 	uint64_t started_ns;
 };
 

@@ -58,6 +58,8 @@ enum fdb_change fdb_refresh_hashed(struct fdb *fdb, uint64_t hash, uint32_t fid,
 		return FDB_ADDED;
 	if (value_port(value) != port)
 		return value_flags(value) != 0 ? FDB_REFUSED : FDB_MOVED;
+	if (now_s == FDB_NO_REFRESH)
+		return FDB_KNOWN;
 	fresh = (value & ~VALUE_AGE) | (uint64_t)(now_s & VALUE_AGE_MASK) << VALUE_AGE_SHIFT;
 	if (fresh !=
 	    value) /* whoever was faster wrote the same second, or the slot is another's by now */

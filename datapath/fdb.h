@@ -30,6 +30,7 @@ enum {
 };
 
 #define FDB_AGEING_MAX_S 500000
+#define FDB_NO_REFRESH	 UINT32_MAX /* as now_s of fdb_refresh(): only look */
 
 enum fdb_change { FDB_KNOWN, FDB_ADDED, FDB_MOVED, FDB_FULL, FDB_PORT_FULL, FDB_REFUSED };
 

@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cycles.h>
+
 #include "l4.h"
 #include "offload.h"
 #include "pipeline.h"
+#include "probe/probe.h"
 
 static_assert(OUTPUT_GROUPS_MAX < UINT8_MAX, "first_group[] holds an index + 1");
 
@@ -41,31 +44,49 @@ static void count_sent(struct pipeline *pl, struct port_queue_stats *stats, uint
 	}
 }
 
-static void transmit(struct pipeline *pl, struct port *port, uint16_t queue, struct frame_out *outs,
-		     uint16_t n)
+static void look_out(struct pipeline *pl, const struct snapshot *cfg, uint16_t port, uint64_t tsc,
+		     const struct frame_out *outs, uint16_t n)
 {
-	uint64_t pkts = 0, bytes = 0;
+	for (uint16_t i = 0; i < n; i++) {
+		if (outs[i].drop == DROP_NONE)
+			probe_look(pl, cfg, cfg->ports[port].watch[PROBE_OUT], port, PROBE_OUT,
+				   DROP_NONE, tsc, &outs[i]);
+	}
+}
+
+static void transmit(struct pipeline *pl, const struct snapshot *cfg,
+		     const struct output_group *group, struct frame_out *outs, uint16_t n)
+{
+	const struct port_config *config = &cfg->ports[group->port];
+	struct port *port = config->port;
+	bool watched = __builtin_expect(config->watch[PROBE_OUT] != 0, 0);
+	uint64_t pkts = 0, bytes = 0, tsc = 0;
 
 	if (n == 0)
 		return;
-	if (port->ops->tx == NULL) {
-		port_drop(port, pl->worker, DROP_NOT_CONNECTED, n);
-		return;
-	}
-	port->ops->tx(port, queue, outs, n);
+	if (watched) /* before the peer can have answered */
+		tsc = rte_rdtsc();
+	if (port->ops->tx != NULL)
+		port->ops->tx(port, group->queue, outs, n);
 	for (uint16_t i = 0; i < n; i++) {
+		if (port->ops->tx == NULL)
+			outs[i].drop = DROP_NOT_CONNECTED;
 		if (outs[i].drop != DROP_NONE) {
-			port_drop(port, pl->worker, outs[i].drop, 1);
+			pipeline_drop_out(pl, cfg, config, &outs[i], outs[i].drop);
 			continue;
 		}
 		pkts++;
 		bytes += frame_out_len(&outs[i]);
+		if (__builtin_expect(pl->trace != NULL, 0))
+			trace_out(pl->trace, TRACE_SENT, &outs[i], group->port);
 	}
-	count_sent(pl, &port->txq[queue], pkts, bytes);
+	count_sent(pl, &port->txq[group->queue], pkts, bytes);
+	if (watched)
+		look_out(pl, cfg, group->port, tsc, outs, n);
 }
 
-static void transmit_segments(struct pipeline *pl, struct port *port, uint16_t queue,
-			      const struct frame_out *out)
+static void transmit_segments(struct pipeline *pl, const struct snapshot *cfg,
+			      const struct output_group *group, const struct frame_out *out)
 {
 	struct offload_scratch *scratch = pl->output.scratch;
 	enum drop_reason reason = offload_segment_start(scratch, out);
@@ -73,11 +94,11 @@ static void transmit_segments(struct pipeline *pl, struct port *port, uint16_t q
 	uint16_t n;
 
 	if (reason != DROP_NONE) {
-		port_drop(port, pl->worker, reason, 1);
+		pipeline_drop_out(pl, cfg, &cfg->ports[group->port], out, reason);
 		return;
 	}
 	while ((n = offload_segment_next(scratch, &segments)) > 0)
-		transmit(pl, port, queue, segments, n);
+		transmit(pl, cfg, group, segments, n);
 }
 
 /* Send in order, completing in software what the receiver does not take. */
@@ -88,6 +109,10 @@ static void send_group(struct pipeline *pl, const struct snapshot *cfg, struct o
 	uint32_t takes = atomic_load_explicit(&port->tx_offloads, memory_order_relaxed);
 	uint16_t start = 0;
 
+	if (__builtin_expect(pipeline_is_dry(pl), 0)) {
+		group->n = 0;
+		return;
+	}
 	for (uint16_t i = 0; i < group->n; i++) {
 		struct frame_out *out = &group->outs[i];
 
@@ -95,20 +120,20 @@ static void send_group(struct pipeline *pl, const struct snapshot *cfg, struct o
 			continue;
 		if (out->f->offload.gso == FRAME_GSO_NONE && offload_checksum(scratch, out))
 			continue;
-		transmit(pl, port, group->queue, &group->outs[start], i - start);
+		transmit(pl, cfg, group, &group->outs[start], i - start);
 		offload_scratch_reset(scratch);
 		start = i;
 		if (out->f->offload.gso == FRAME_GSO_NONE) {
 			if (offload_checksum(scratch, out))
 				continue;
-			port_drop(port, pl->worker, DROP_NO_MEMORY, 1);
+			pipeline_drop_out(pl, cfg, &cfg->ports[group->port], out, DROP_NO_MEMORY);
 		} else {
-			transmit_segments(pl, port, group->queue, out);
+			transmit_segments(pl, cfg, group, out);
 			offload_scratch_reset(scratch);
 		}
 		start = i + 1;
 	}
-	transmit(pl, port, group->queue, &group->outs[start], group->n - start);
+	transmit(pl, cfg, group, &group->outs[start], group->n - start);
 	offload_scratch_reset(scratch);
 	group->n = 0;
 }

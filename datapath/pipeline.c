@@ -15,6 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cycles.h>
+
+#include "probe/probe.h"
+
 const struct stage stages[] = {
 	{"parse", stage_parse},	    /* headers, offload wishes, runts */
 	{"admit", stage_admit},	    /* port state, MTU, source address, reserved multicast, VLAN */
@@ -30,7 +34,9 @@ struct pipeline *pipeline_new(uint16_t worker, uint16_t n_workers, struct learn_
 
 	if (pl == NULL)
 		return NULL;
-	if (output_init(&pl->output) != 0) {
+	pl->filter_scratch = filter_scratch_new();
+	if (pl->filter_scratch == NULL || output_init(&pl->output) != 0) {
+		filter_scratch_free(pl->filter_scratch);
 		free(pl);
 		return NULL;
 	}
@@ -51,13 +57,31 @@ void pipeline_free(struct pipeline *pl)
 		return;
 	pipeline_impair_free(pl->impair);
 	output_fini(&pl->output);
+	filter_scratch_free(pl->filter_scratch);
 	free(pl);
+}
+
+static void look_in(struct pipeline *pl, const struct burst *b)
+{
+	for (uint16_t i = 0; i < b->n && !pipeline_is_dry(pl); i++) {
+		uint16_t port = b->frames[i]->in_port;
+		uint64_t watch = b->cfg->ports[port].watch[PROBE_IN];
+		struct frame_out out = {.f = b->frames[i]};
+
+		if (watch != 0)
+			probe_look(pl, b->cfg, watch, port, PROBE_IN, DROP_NONE, rte_rdtsc(), &out);
+	}
 }
 
 static void run_stages(struct pipeline *pl, struct burst *b)
 {
-	for (const struct stage *stage = stages; stage->name != NULL && b->n > 0; stage++)
+	if (__builtin_expect(b->cfg->watched_in != 0, 0))
+		look_in(pl, b);
+	for (const struct stage *stage = stages; stage->name != NULL && b->n > 0; stage++) {
 		stage->run(pl, b);
+		if (__builtin_expect(pl->trace != NULL, 0))
+			trace_stage(pl->trace, (unsigned int)(stage - stages), b);
+	}
 }
 
 /* Run what waits at a level; it is empty afterwards. */
@@ -75,21 +99,6 @@ static void run_level(struct pipeline *pl, const struct snapshot *cfg, uint16_t 
 	level->n = 0;
 }
 
-void pipeline_run(struct pipeline *pl, const struct snapshot *cfg, struct frame *frames, uint16_t n)
-{
-	struct burst b = {.cfg = cfg, .n = n};
-
-	for (uint16_t i = 0; i < n; i++) {
-		frames[i].hops = 0;
-		b.frames[i] = &frames[i];
-	}
-	pl->crossings_left = PIPELINE_CROSSINGS_MAX;
-	run_stages(pl, &b);
-	if (pl->levels[0].n > 0)
-		run_level(pl, cfg, 0);
-	output_flush(pl, cfg);
-}
-
 void pipeline_crossed(struct pipeline *pl, const struct snapshot *cfg)
 {
 	for (uint16_t hops = 0; hops < FRAME_HOPS_MAX; hops++) {
@@ -98,17 +107,139 @@ void pipeline_crossed(struct pipeline *pl, const struct snapshot *cfg)
 	}
 }
 
-void pipeline_resume(struct pipeline *pl, const struct snapshot *cfg, struct frame *frames,
-		     uint16_t n)
+/* @is_resumed: the frames have crossed links already */
+static void run_burst(struct pipeline *pl, const struct snapshot *cfg, struct frame *frames,
+		      uint16_t n, bool is_resumed)
 {
 	struct burst b = {.cfg = cfg, .n = n};
 
-	for (uint16_t i = 0; i < n; i++)
+	for (uint16_t i = 0; i < n; i++) {
+		if (!is_resumed)
+			frames[i].hops = 0;
 		b.frames[i] = &frames[i];
+	}
 	pl->crossings_left = PIPELINE_CROSSINGS_MAX;
 	run_stages(pl, &b);
-	pipeline_crossed(pl, cfg);
+	if (is_resumed)
+		pipeline_crossed(pl, cfg);
+	else if (pl->levels[0].n > 0)
+		run_level(pl, cfg, 0);
 	output_flush(pl, cfg);
+}
+
+/* The probe that wants this frame traced, or NULL. */
+static struct probe *trace_wanted(struct pipeline *pl, const struct snapshot *cfg, struct frame *f)
+{
+	uint64_t watch = cfg->ports[f->in_port].watch[PROBE_IN] & cfg->traces;
+	struct frame_out out = {.f = f};
+
+	for (; watch != 0; watch &= watch - 1) {
+		struct probe *probe = cfg->probes[__builtin_ctzll(watch)];
+		uint32_t left = atomic_load_explicit(&probe->traces_left, memory_order_relaxed);
+
+		if (left == 0 || !filter_match(probe->filter, pl->filter_scratch, &out))
+			continue;
+		while (left > 0 &&
+		       !atomic_compare_exchange_weak(&probe->traces_left, &left, left - 1))
+			;
+		if (left > 0)
+			return probe;
+	}
+	return NULL;
+}
+
+static void run_traced(struct pipeline *pl, const struct snapshot *cfg, struct frame *f,
+		       const struct probe *probe, bool is_resumed)
+{
+	struct trace *trace = &pl->live;
+	struct frame_out out = {.f = f};
+	struct probe_record record = {
+		.wire_len = f->len,
+		.cap_len = f->len < probe->snaplen ? f->len : probe->snaplen,
+		.generation = cfg->generation,
+		.tsc = pl->now_tsc,
+		.port = f->in_port,
+		.point = PROBE_IN,
+	};
+
+	trace->n = trace->n_more = 0;
+	trace->source = 0;
+	pl->trace = trace;
+	run_burst(pl, cfg, f, 1, is_resumed);
+	pl->trace = NULL;
+	record.extra =
+		(uint32_t)(offsetof(struct trace, events) + trace->n * sizeof(trace->events[0]));
+	probe_ring_put(probe->rings[pl->worker], &record, trace, &out);
+}
+
+/* Frames to be traced go through one by one, in their order among the others. */
+static void run_with_traces(struct pipeline *pl, const struct snapshot *cfg, struct frame *frames,
+			    uint16_t n, bool is_resumed)
+{
+	uint16_t start = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		const struct probe *probe = trace_wanted(pl, cfg, &frames[i]);
+
+		if (probe == NULL)
+			continue;
+		if (i > start)
+			run_burst(pl, cfg, &frames[start], i - start, is_resumed);
+		run_traced(pl, cfg, &frames[i], probe, is_resumed);
+		start = i + 1;
+	}
+	if (n > start)
+		run_burst(pl, cfg, &frames[start], n - start, is_resumed);
+}
+
+static bool is_traced(const struct pipeline *pl, const struct snapshot *cfg)
+{
+	return __builtin_expect(cfg->traces != 0, 0) && pl->trace == NULL;
+}
+
+void pipeline_run(struct pipeline *pl, const struct snapshot *cfg, struct frame *frames, uint16_t n)
+{
+	if (is_traced(pl, cfg))
+		run_with_traces(pl, cfg, frames, n, false);
+	else
+		run_burst(pl, cfg, frames, n, false);
+}
+
+void pipeline_resume(struct pipeline *pl, const struct snapshot *cfg, struct frame *frames,
+		     uint16_t n)
+{
+	if (is_traced(pl, cfg))
+		run_with_traces(pl, cfg, frames, n, true);
+	else
+		run_burst(pl, cfg, frames, n, true);
+}
+
+void pipeline_drop_out(struct pipeline *pl, const struct snapshot *cfg,
+		       const struct port_config *port, const struct frame_out *out,
+		       enum drop_reason reason)
+{
+	uint16_t index = (uint16_t)(port - cfg->ports);
+
+	if (pl->trace != NULL) {
+		trace_frame(pl->trace, TRACE_DROP, out->f, index, reason);
+		if (pl->trace->dry)
+			return;
+	}
+	if (port->port != NULL)
+		port_drop(port->port, pl->worker, reason, 1);
+	else if (port->patch_drops != NULL)
+		stats_add(&port->patch_drops[pl->worker].by_reason[reason], 1);
+	if (__builtin_expect(port->watch[PROBE_DROP] != 0, 0))
+		probe_look(pl, cfg, port->watch[PROBE_DROP], index, PROBE_DROP, reason, rte_rdtsc(),
+			   out);
+}
+
+void pipeline_drop_at(struct pipeline *pl, const struct snapshot *cfg,
+		      const struct port_config *port, struct frame *f, enum drop_reason reason)
+{
+	struct frame_out out = {.f = f};
+
+	pipeline_drop_out(pl, cfg, port, &out, reason);
 }
 
 /* The head of @out as a frame of its own; false if a tag more does not fit in front. */
@@ -140,15 +271,15 @@ void pipeline_cross(struct pipeline *pl, const struct snapshot *cfg, const struc
 	struct frame *copy;
 
 	if (to == NULL) {
-		pipeline_drop_at(pl, from, DROP_PORT_UNATTACHED);
+		pipeline_drop_out(pl, cfg, from, out, DROP_PORT_UNATTACHED);
 		return;
 	}
 	if (hops >= FRAME_HOPS_MAX) {
-		pipeline_drop_at(pl, from, DROP_LOOP);
+		pipeline_drop_out(pl, cfg, from, out, DROP_LOOP);
 		return;
 	}
 	if (pl->crossings_left == 0) {
-		pipeline_drop_at(pl, from, DROP_NO_MEMORY);
+		pipeline_drop_out(pl, cfg, from, out, DROP_NO_MEMORY);
 		return;
 	}
 	level = &pl->levels[hops];
@@ -156,7 +287,7 @@ void pipeline_cross(struct pipeline *pl, const struct snapshot *cfg, const struc
 		run_level(pl, cfg, hops);
 	copy = &level->frames[level->n];
 	if (!copy_head(copy, out)) {
-		pipeline_drop_at(pl, from, DROP_OVERSIZE);
+		pipeline_drop_out(pl, cfg, from, out, DROP_OVERSIZE);
 		return;
 	}
 	pl->crossings_left--;
@@ -166,6 +297,14 @@ void pipeline_cross(struct pipeline *pl, const struct snapshot *cfg, const struc
 	/* What a tunnel said was about the switch behind it. */
 	copy->given_vid = VLAN_NONE;
 	copy->no_learn = false;
+	if (pl->trace != NULL) {
+		trace_out(pl->trace, TRACE_CROSS, out, from->peer);
+		if (pl->trace->dry)
+			return;
+	}
+	if (from->watch[PROBE_OUT] != 0)
+		probe_look(pl, cfg, from->watch[PROBE_OUT], (uint16_t)(from - cfg->ports),
+			   PROBE_OUT, DROP_NONE, rte_rdtsc(), out);
 	if (from->patch_stats != NULL) {
 		struct port_queue_stats *tx = &from->patch_stats[2 * pl->worker + 1];
 

@@ -11,6 +11,7 @@
 #include "frame.h"
 #include "learn.h"
 #include "output.h"
+#include "probe/trace.h"
 #include "snapshot.h"
 
 #define PIPELINE_CROSSINGS_MAX                                                                     \
@@ -29,6 +30,8 @@ struct pipeline_level {
 	struct frame frames[FRAME_BURST];
 };
 
+struct filter_scratch;
+
 struct pipeline {
 	uint16_t worker;
 	bool shared_tx; /* other workers send on the same tx queues: count atomically */
@@ -42,6 +45,9 @@ struct pipeline {
 		uint16_t port;
 	} recent[PIPELINE_RECENT_MAX]; /* handed to the writer a moment ago: not again */
 	uint32_t crossings_left;
+	struct trace *trace;		       /* a frame that is traced is on its way, else NULL */
+	struct trace live;		       /* for live traces */
+	struct filter_scratch *filter_scratch; /* of the probes' filters */
 	struct output output;
 	struct pipeline_impair *impair; /* what waits in impaired links: pipeline_impair.h */
 	struct pipeline_level levels[FRAME_HOPS_MAX];
@@ -99,21 +105,30 @@ void pipeline_resume(struct pipeline *pl, const struct snapshot *cfg, struct fra
  */
 void pipeline_crossed(struct pipeline *pl, const struct snapshot *cfg);
 
-/** pipeline_drop_at() - Count a drop on a port, whether it has I/O or is a patch end */
-static inline void pipeline_drop_at(struct pipeline *pl, const struct port_config *port,
-				    enum drop_reason reason)
+/** pipeline_is_dry() - Whether this is a dry run: nothing may be counted, learned or sent */
+static inline bool pipeline_is_dry(const struct pipeline *pl)
 {
-	if (port->port != NULL)
-		port_drop(port->port, pl->worker, reason, 1);
-	else if (port->patch_drops != NULL)
-		stats_add(&port->patch_drops[pl->worker].by_reason[reason], 1);
+	return pl->trace != NULL && pl->trace->dry;
 }
 
-/** pipeline_drop() - Count a drop on the port where the frame came in */
-static inline void pipeline_drop(struct pipeline *pl, const struct burst *b, const struct frame *f,
+/**
+ * pipeline_drop_out() - A frame ends here: count it on a port, and show it to who looks at drops
+ * @port: has I/O or is a patch end
+ * @out:  the frame as it was to leave
+ */
+void pipeline_drop_out(struct pipeline *pl, const struct snapshot *cfg,
+		       const struct port_config *port, const struct frame_out *out,
+		       enum drop_reason reason);
+
+/** pipeline_drop_at() - The same for a frame as it came in */
+void pipeline_drop_at(struct pipeline *pl, const struct snapshot *cfg,
+		      const struct port_config *port, struct frame *f, enum drop_reason reason);
+
+/** pipeline_drop() - The same, on the port where it came in */
+static inline void pipeline_drop(struct pipeline *pl, const struct burst *b, struct frame *f,
 				 enum drop_reason reason)
 {
-	pipeline_drop_at(pl, &b->cfg->ports[f->in_port], reason);
+	pipeline_drop_at(pl, b->cfg, &b->cfg->ports[f->in_port], f, reason);
 }
 
 /**

@@ -69,7 +69,7 @@ static void push(struct pipeline *pl, const struct snapshot *cfg, uint16_t index
 						      &outs[i], now, &is_first);
 
 		if (reason != DROP_NONE)
-			pipeline_drop_at(pl, port, reason);
+			pipeline_drop_out(pl, cfg, port, &outs[i], reason);
 	}
 	if (is_first)
 		owner_kick(pl, cfg, id_of(index, direction));
@@ -101,7 +101,7 @@ static void enter(struct pipeline *pl, const struct snapshot *cfg, uint16_t inde
 	}
 	reason = offload_segment_start(scratch, out);
 	if (reason != DROP_NONE)
-		pipeline_drop_at(pl, port, reason);
+		pipeline_drop_out(pl, cfg, port, out, reason);
 	while (reason == DROP_NONE && (n = offload_segment_next(scratch, &segments)) > 0) {
 		for (uint16_t i = 0; i < n; i++) {
 			segments[i].f->in_port = in_port;
@@ -152,7 +152,7 @@ static void leave_out(struct pipeline *pl, const struct snapshot *cfg, uint16_t 
 		if (snapshot_port(cfg, f->in_port) == NULL)
 			f->in_port = index; /* where it came from has gone meanwhile */
 		if (!port->admin_up) {
-			pipeline_drop_at(pl, port, DROP_PORT_DOWN);
+			pipeline_drop_at(pl, cfg, port, f, DROP_PORT_DOWN);
 		} else if (port->is_patch) {
 			pipeline_cross(pl, cfg, &(struct frame_out){.f = f}, port);
 		} else {

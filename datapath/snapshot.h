@@ -16,11 +16,14 @@
 #include "fdb.h"
 #include "impair/impair.h"
 #include "port.h"
+#include "probe/point.h"
 #include "vlan.h"
 
 #define SNAPSHOT_PORTS_MAX    8192
 #define SNAPSHOT_SWITCHES_MAX 4095
 #define SNAPSHOT_NONE	      UINT16_MAX
+
+struct probe;
 
 enum port_role {
 	PORT_UNUSED,   /* a hole in the index */
@@ -50,6 +53,7 @@ struct port_config {
 	uint32_t fdb_limit;		  /* entries it may learn, 0: no limit */
 	bool sticky;			  /* what it learns is sticky */
 	const struct port_impair *impair; /* NULL: the link is as good as it gets */
+	uint64_t watch[PROBE_POINTS];	  /* snapshot.probes[] that look here, a bit each */
 	struct vlan_port vlan;
 };
 
@@ -93,6 +97,9 @@ struct snapshot {
 	struct switch_config *switches;
 	struct port_impair *impairs; /* what ports[].impair point to; owned by the snapshot */
 	uint16_t n_workers;
+	uint64_t watched_in; /* probes that look at frames as they come in, on any port */
+	uint64_t traces;     /* those of them that trace */
+	struct probe *probes[PROBES_MAX]; /* borrowed: they outlive the snapshots that name them */
 	struct poll_list polls[PORT_WORKERS_MAX];
 };
 

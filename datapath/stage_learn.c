@@ -70,8 +70,9 @@ static enum fdb_change learn(struct pipeline *pl, const struct snapshot *cfg, co
 
 	if (in->role == PORT_WIRE)
 		return FDB_KNOWN;
-	change = fdb_refresh_hashed(cfg->fdb, hash, fid, mac, f->in_port, pl->now_s);
-	if (change != FDB_KNOWN && change != FDB_REFUSED && !f->no_learn &&
+	change = fdb_refresh_hashed(cfg->fdb, hash, fid, mac, f->in_port,
+				    pipeline_is_dry(pl) ? FDB_NO_REFRESH : pl->now_s);
+	if (change != FDB_KNOWN && change != FDB_REFUSED && !f->no_learn && !pipeline_is_dry(pl) &&
 	    cfg->switches[in->sw].learning)
 		tell_writer(pl, cfg, hash, fid, mac, f->in_port);
 	return change;
@@ -91,6 +92,8 @@ void stage_learn(struct pipeline *pl, struct burst *b)
 		if (f->run != run) {
 			run = f->run;
 			of_run = learn(pl, b->cfg, f, hashes[i]);
+			if (__builtin_expect(pl->trace != NULL, 0))
+				pl->trace->source = (uint8_t)of_run;
 		}
 		if (of_run == FDB_REFUSED) {
 			pipeline_drop(pl, b, f, DROP_STICKY_MOVE);

@@ -17,31 +17,52 @@ static const struct port_config *output_to(struct pipeline *pl, const struct sna
 	struct frame_out *out;
 
 	if (!port->admin_up) {
-		pipeline_drop_at(pl, port, DROP_PORT_DOWN);
+		pipeline_drop_at(pl, cfg, port, f, DROP_PORT_DOWN);
 	} else if (pipeline_l3_len(f) > port->mtu) {
-		pipeline_drop_at(pl, port, DROP_OVERSIZE);
+		pipeline_drop_at(pl, cfg, port, f, DROP_OVERSIZE);
 	} else if (port->role == PORT_SWITCHED && !vlan_is_member(&port->vlan, f->vid)) {
-		pipeline_drop_at(pl, port, DROP_VLAN_NOT_MEMBER);
+		pipeline_drop_at(pl, cfg, port, f, DROP_VLAN_NOT_MEMBER);
 	} else if (port->has_detour) {
 		struct frame_out crossing = {.f = f};
 
 		if (port->role != PORT_WIRE)
 			vlan_egress(&port->vlan, &crossing);
-		if (port_impair_state(port, IMPAIR_OUT) != NULL)
+		if (__builtin_expect(pl->trace != NULL, 0))
+			trace_out(pl->trace, TRACE_OUT, &crossing, index);
+		if (port_impair_state(port, IMPAIR_OUT) != NULL && !pipeline_is_dry(pl))
 			pipeline_impair_out(pl, cfg, index, &crossing);
-		else
+		else if (port->is_patch)
 			pipeline_cross(pl, cfg, &crossing, port);
 	} else if (port->port == NULL) {
-		pipeline_drop_at(pl, &cfg->ports[f->in_port], DROP_PORT_UNATTACHED);
+		pipeline_drop_at(pl, cfg, &cfg->ports[f->in_port], f, DROP_PORT_UNATTACHED);
 	} else {
 		out = output_add(pl, cfg, index, f);
 		if (port->role == PORT_WIRE)
 			out->prefix_len = out->skip = 0;
 		else
 			vlan_egress(&port->vlan, out);
-		return port;
+		if (__builtin_expect(pl->trace != NULL, 0))
+			trace_out(pl->trace, TRACE_OUT, out, index);
+		return pl->trace == NULL ? port : NULL;
 	}
 	return NULL;
+}
+
+/* For a trace: why a flood leaves a port out. */
+static void flood_skips(struct pipeline *pl, const struct frame *f, const struct port_config *in,
+			uint16_t index, const struct port_config *port)
+{
+	enum drop_reason reason = DROP_SAME_PORT;
+
+	if (index != f->in_port) {
+		if (!port->admin_up)
+			reason = DROP_PORT_DOWN;
+		else if (in->is_tunnel && port->is_tunnel)
+			reason = DROP_VXLAN_SPLIT_HORIZON;
+		else
+			reason = DROP_VLAN_NOT_MEMBER;
+	}
+	trace_frame(pl->trace, TRACE_SKIP, f, index, reason);
 }
 
 static void flood(struct pipeline *pl, const struct burst *b, struct frame *f)
@@ -55,8 +76,11 @@ static void flood(struct pipeline *pl, const struct burst *b, struct frame *f)
 		const struct port_config *port = &b->cfg->ports[index];
 
 		if (index == f->in_port || !port->admin_up ||
-		    !vlan_is_member(&port->vlan, f->vid) || (in->is_tunnel && port->is_tunnel))
+		    !vlan_is_member(&port->vlan, f->vid) || (in->is_tunnel && port->is_tunnel)) {
+			if (__builtin_expect(pl->trace != NULL, 0))
+				flood_skips(pl, f, in, index, port);
 			continue;
+		}
 		output_to(pl, b->cfg, f, index);
 		reached = true;
 	}

@@ -14,7 +14,7 @@ build libc6-dev              its headers
 build make                   runs the Makefile
 build pkg-config             finds DPDK and libnl
 build libdpdk-dev            netloomd: environment layer, vhost protocol, rcu, hash
-build libpcap-dev            netloomd: capture files as ports
+build libpcap-dev            netloomd: capture files as ports, filters
 build libjansson-dev         JSON-RPC, in all programs
 build libevent-dev           control loops, in all programs
 build libmicrohttpd-dev      netloomd: metrics; netloom: the page

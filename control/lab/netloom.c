@@ -114,6 +114,39 @@ static const struct command commands[] = {
 	 "  netloom link set campus/h1:eth1 up\n\n"
 	 "Either end of the link may be named. Links between switches work too.\n",
 	 cmd_link},
+	{"capture",
+	 "[-w FILE|-] [--filter 'EXPRESSION'] [--direction in|out|both] [--drops] [--snaplen N]\n"
+	 "                       [--rotate 100MB:10] [--count N] [--buffer KB] "
+	 "LAB/NODE:IF|LAB/SWITCH|LAB...   | --list",
+	 "frames of ports as pcapng, for Wireshark and tshark",
+	 "  netloom capture campus/h1:eth1 | wireshark -k -i -\n"
+	 "  netloom capture campus/h1:eth1 --filter 'arp or icmp' | tshark -r -\n"
+	 "  netloom capture campus/sw1 -w sw1.pcapng             all ports of a switch\n"
+	 "  netloom capture campus --drops | tshark -r - -T fields -e frame.comment\n"
+	 "  netloom capture campus/h1:eth1 -w x.pcapng --rotate 100MB:10\n\n"
+	 "Every port is an interface of the file. Direction is the switch's: `in` is what comes "
+	 "from "
+	 "the node,\n"
+	 "before the pipeline has touched it; `out` is what the node gets, behind the pipeline.\n\n"
+	 "  --filter     as tcpdump takes it (pcap-filter(7)), with addresses instead of names; "
+	 "runs "
+	 "as\n"
+	 "               machine code in the switch\n"
+	 "  --drops      frames that end at these ports, each with the reason and what to change "
+	 "as "
+	 "its\n"
+	 "               comment; with --direction also those that pass\n"
+	 "  --snaplen    bytes kept of a frame\n"
+	 "  --rotate     FILE.0, FILE.1, ...: the next one at that size, the oldest is "
+	 "overwritten\n"
+	 "  --count      stop after so many frames\n"
+	 "  --buffer     KiB that wait for a slow reader, per switch thread (default 4096)\n"
+	 "  --list       captures that run\n\n"
+	 "A reader that is too slow loses frames and is told how many (drop counts, comments, "
+	 "statistics);\n"
+	 "the switch goes on. A machine or a netloomd that is restarted does not end the "
+	 "capture.\n",
+	 cmd_capture},
 	{"log", "[--boot|--console|--vmm] [-n LINES] LAB/NODE", "what a VM has printed",
 	 "  netloom log campus/h1            its console\n"
 	 "  netloom log --boot campus/h1     the early log of the kernel (first serial port)\n"

@@ -31,6 +31,8 @@ const struct rpc_method rpc_methods[] = {
 	{"vni.set", rpc_vni_set},
 	{"vni.delete", rpc_vni_delete},
 	{"drops", rpc_drops},
+	{"capture", rpc_capture},
+	{"capture.list", rpc_capture_list},
 	{"stop", rpc_stop},
 	{"events", rpc_events},
 	{NULL, NULL},

@@ -63,6 +63,14 @@ void rpc_fdb_set(struct rpc_call *call);
 void rpc_fdb_delete(struct rpc_call *call);
 void rpc_fdb_flush(struct rpc_call *call);
 
+/* method_capture.c */
+/** rpc_targets_read() - Read `targets` */
+struct eyes_select;
+struct json_reader;
+void rpc_targets_read(const struct json_reader *reader, struct eyes_select *select);
+void rpc_capture(struct rpc_call *call);
+void rpc_capture_list(struct rpc_call *call);
+
 /* method_overlay.c */
 void rpc_uplink_list(struct rpc_call *call);
 void rpc_uplink_set(struct rpc_call *call);

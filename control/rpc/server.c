@@ -25,11 +25,14 @@ struct rpc_client {
 	size_t scanned;	      /* bytes of the input known to hold no newline */
 	size_t counted;	      /* bytes of the input that are in server->input_bytes */
 	bool subscribed;
-	bool doomed;	 /* close without further ado */
-	bool closing;	 /* close when the output is written */
-	bool end_daemon; /* ... and end, whatever becomes of the client */
-	bool paused;	 /* until it has read its answers */
-	bool eof;	 /* it sends no more; what it sent is still answered */
+	bool doomed;			 /* close without further ado */
+	bool closing;			 /* close when the output is written */
+	bool end_daemon;		 /* ... and end, whatever becomes of the client */
+	bool paused;			 /* until it has read its answers */
+	bool eof;			 /* it sends no more; what it sent is still answered */
+	const struct rpc_stream *stream; /* NULL: requests and answers */
+	void *stream_arg;
+	struct event *stream_timer;
 	LIST_ENTRY(rpc_client) next;
 };
 
@@ -53,6 +56,10 @@ static void client_free(struct rpc_client *client)
 	client->server->input_bytes -= client->counted;
 	client->server->n_clients--;
 	LIST_REMOVE(client, next);
+	if (client->stream != NULL)
+		client->stream->free(client->stream_arg);
+	if (client->stream_timer != NULL)
+		event_free(client->stream_timer);
 	if (client->reaper != NULL)
 		event_free(client->reaper);
 	bufferevent_free(client->bev);
@@ -85,6 +92,43 @@ static void client_close(struct rpc_client *client)
 	bufferevent_disable(client->bev, EV_READ);
 	if (output_bytes(client) == 0)
 		client_doom(client, NULL);
+}
+
+static const struct timeval stall = {.tv_sec = RPC_OUTPUT_STALL_S};
+
+static void stream_pull(struct rpc_client *client)
+{
+	struct evbuffer *output = bufferevent_get_output(client->bev);
+	size_t waiting = evbuffer_get_length(output);
+
+	if (client->doomed || client->closing || waiting > RPC_STREAM_OUTPUT_MAX / 2)
+		return;
+	if (client->stream->pull(client->stream_arg, output, RPC_STREAM_OUTPUT_MAX - waiting))
+		return;
+	/* The end must be read in time, or the place is given to others. */
+	bufferevent_set_timeouts(client->bev, NULL, &stall);
+	client_close(client);
+}
+
+static void stream_tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	stream_pull(arg);
+}
+
+int rpc_client_stream(struct rpc_client *client, const struct rpc_stream *stream, void *arg)
+{
+	static const struct timeval period = {.tv_usec = RPC_STREAM_PERIOD_MS * 1000};
+
+	client->stream_timer =
+		event_new(client->server->control->base, -1, EV_PERSIST, stream_tick, client);
+	if (client->stream_timer == NULL || event_add(client->stream_timer, &period) != 0)
+		return -ENOMEM;
+	client->stream = stream;
+	client->stream_arg = arg;
+	bufferevent_set_timeouts(client->bev, NULL, NULL);
+	return 0;
 }
 
 static void client_count(struct rpc_client *client)
@@ -123,6 +167,11 @@ static void client_work(struct rpc_client *client)
 	int turn;
 
 	for (turn = 0; turn < LINES_PER_TURN && !client->doomed && !client->closing; turn++) {
+		if (client->stream != NULL) {
+			evbuffer_drain(input, evbuffer_get_length(input));
+			client->scanned = 0;
+			break;
+		}
 		if (output_bytes(client) > RPC_OUTPUT_PAUSE) {
 			client->paused = true;
 			bufferevent_disable(client->bev, EV_READ);
@@ -177,6 +226,8 @@ static void client_written(struct bufferevent *bev, void *arg)
 		return;
 	if (client->closing) {
 		client_doom(client, NULL);
+	} else if (client->stream != NULL) {
+		stream_pull(client);
 	} else if (client->paused) {
 		client->paused = false;
 		if (!client->eof)
@@ -196,6 +247,10 @@ static void client_event(struct bufferevent *bev, short what, void *arg)
 		client_doom(client, "it does not read its answers");
 	} else if ((what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_READING) != 0) {
 		client->eof = true; /* perhaps only of its sending side */
+		if (client->stream != NULL) {
+			client->stream->end(client->stream_arg);
+			return;
+		}
 		if (!client->paused && !client->closing)
 			client_work(client);
 	} else {
@@ -205,7 +260,6 @@ static void client_event(struct bufferevent *bev, short what, void *arg)
 
 static struct rpc_client *client_new(struct rpc_server *server, evutil_socket_t fd)
 {
-	static const struct timeval stall = {.tv_sec = RPC_OUTPUT_STALL_S};
 	struct rpc_client *client = calloc(1, sizeof(*client));
 
 	if (client == NULL)

@@ -51,6 +51,29 @@ bool rpc_server_room(const struct rpc_server *server, size_t bytes);
 /** rpc_client_subscribe() - Send this client the events from now on */
 void rpc_client_subscribe(struct rpc_client *client);
 
+#define RPC_STREAM_OUTPUT_MAX (256u << 10) /* bytes of a stream that wait to be read */
+#define RPC_STREAM_PERIOD_MS  20	   /* how often a stream is asked for more */
+
+/* What a client is sent after its last answer; see rpc_client_stream(). */
+struct rpc_stream {
+	/* Append about @room bytes, if there are so many. Return: false when that was the last. */
+	bool (*pull)(void *arg, struct evbuffer *output, size_t room);
+	/* The client wants no more: come to an end with the next calls of pull. */
+	void (*end)(void *arg);
+	/* Last call, also when the client has gone. */
+	void (*free)(void *arg);
+};
+
+/**
+ * rpc_client_stream() - From this request's answer on, the connection carries a stream
+ * @arg: owned by the stream when this returns 0
+ *
+ * What the client sends is read and forgotten; that it sends no more (shutdown) ends the stream. A client that does not read
+ * is not asked to: what it does not take is the stream's business, and nothing else waits.
+ * Return: 0 or -ENOMEM. @client may not be NULL.
+ */
+int rpc_client_stream(struct rpc_client *client, const struct rpc_stream *stream, void *arg);
+
 /** rpc_client_end_daemon() - End the event loop when this client has been answered */
 void rpc_client_end_daemon(struct rpc_client *client);
 
