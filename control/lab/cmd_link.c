@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "lab/cli.h"
+#include "lab/cmd_link.h"
 #include "lab/control.h"
 #include "lab/desired.h"
+#include "lab/desired_impair.h"
 #include "lab/node.h"
 #include "lab/rpc.h"
 #include "lab/stored.h"
@@ -46,18 +48,8 @@ static int end_set(const struct topo *topo, const struct topo_end *end, bool up,
 	return rc;
 }
 
-static int link_set(const struct topo *topo, const char *node, const char *ifname, bool up,
-		    struct err *err)
+static int link_set(const struct topo *topo, const struct topo_link *link, bool up, struct err *err)
 {
-	const struct topo_link *link = link_find(topo, node, ifname);
-
-	if (link == NULL)
-		return err_set(err, ENOENT,
-			       "lab \"%s\" has no link at \"%s:%s\" (`netloom show links %s`)",
-			       topo->name, node, ifname, topo->name);
-	if (!span_link_is_here(topo, link))
-		return err_set(err, ENOENT, "link \"%s:%s\" is not on host \"%s\", which this is",
-			       node, ifname, topo->hosts[topo->self].name);
 	for (int end = 0; end < 2; end++) {
 		const struct topo_end *own = &link->ends[end];
 		int rc;
@@ -74,29 +66,176 @@ static int link_set(const struct topo *topo, const char *node, const char *ifnam
 	return 0;
 }
 
+/* What `link set` was told to do. */
+struct link_change {
+	bool sets_state, up;
+	bool sets_impair;
+	bool toward[2]; /* what the named end sends; what it receives */
+	struct topo_impair impair[2];
+};
+
+/* Of @words, the `preset`s and `clear`s or the rest. Return: 0, or exit status with the sentence printed. */
+static int words_read(const struct command *command, char *const *words, int n, bool bases,
+		      struct link_change *change)
+{
+	char why[300] = "";
+
+	for (int i = 0; i < n; i++) {
+		const char *word = words[i], *value = i + 1 < n ? words[i + 1] : NULL;
+		bool is_state = strcmp(word, "up") == 0 || strcmp(word, "down") == 0;
+		bool is_clear = strcmp(word, "clear") == 0;
+
+		if (is_state && !bases) {
+			change->sets_state = true;
+			change->up = word[0] == 'u';
+		}
+		if (is_clear && bases) {
+			topo_impair_clear(&change->impair[0]);
+			topo_impair_clear(&change->impair[1]);
+		}
+		change->sets_impair |= !is_state;
+		if (is_state || is_clear)
+			continue;
+		if (value == NULL && topo_impair_is_word(word))
+			return cli_usage(command, "`%s` needs a value", word);
+		i++;
+		for (int side = 0; side < 2 && bases == (strcmp(word, "preset") == 0); side++) {
+			if (!topo_impair_set(&change->impair[side], word,
+					     value != NULL ? value : "", side, why, sizeof(why)))
+				return cli_usage(command, "%s", why);
+		}
+	}
+	return 0;
+}
+
+static int direction_read(const struct command *command, const char *word,
+			  struct link_change *change)
+{
+	if (word == NULL ||
+	    (strcmp(word, "in") != 0 && strcmp(word, "out") != 0 && strcmp(word, "both") != 0))
+		return cli_usage(command,
+				 "--direction is in, out or both, as the named end sees it");
+	change->toward[0] = strcmp(word, "in") != 0;
+	change->toward[1] = strcmp(word, "out") != 0;
+	return 0;
+}
+
+/* Both ends' ports in one transaction. */
+static int link_impair(const struct topo *topo, const struct topo_link *link, int named,
+		       const struct link_change *change, struct err *err)
+{
+	json_t *ports = json_array(), *of_end[2] = {NULL, NULL};
+	struct arena arena = {.head = NULL};
+
+	for (int side = 0; side < 2; side++) {
+		int sender = side == 0 ? named : 1 - named;
+		struct impair_place place;
+		const struct topo_end *end;
+
+		if (!change->toward[side] || !desired_impair_place(topo, link, sender, &place))
+			continue;
+		end = &link->ends[place.end];
+		if (of_end[place.end] == NULL) {
+			of_end[place.end] =
+				json_pack("{s:s}", "name",
+					  desired_port_name(&arena, topo, end->node, end->ifname));
+			json_array_append_new(ports, of_end[place.end]);
+		}
+		json_object_set_new(of_end[place.end], place.side,
+				    desired_impair_change(&change->impair[side]));
+	}
+	arena_free(&arena);
+	if (json_array_size(ports) == 0) {
+		json_decref(ports);
+		return err_set(err, ENOENT,
+			       "that direction of the link is not on this host; set it where its "
+			       "sender is");
+	}
+	return rpc_once("port.impair", json_pack("{s:o}", "ports", ports), NULL, err);
+}
+
+static int change_apply(const char *lab, const char *node, const char *ifname,
+			const struct link_change *change, struct err *err)
+{
+	struct stored_lab stored;
+	const struct topo_link *link;
+	int rc = stored_load(lab, &stored, err);
+
+	if (rc < 0)
+		return rc;
+	link = link_find(&stored.topo, node, ifname);
+	if (link == NULL)
+		rc = err_set(err, ENOENT,
+			     "lab \"%s\" has no link at \"%s:%s\" (`netloom show links %s`)", lab,
+			     node, ifname, lab);
+	else if (!span_link_is_here(&stored.topo, link))
+		rc = err_set(err, ENOENT, "link \"%s:%s\" is not on host \"%s\", which this is",
+			     node, ifname, stored.topo.hosts[stored.topo.self].name);
+	if (rc == 0 && change->sets_impair)
+		rc = link_impair(&stored.topo, link,
+				 strcmp(link->ends[0].node, node) == 0 &&
+						 strcmp(link->ends[0].ifname, ifname) == 0
+					 ? 0
+					 : 1,
+				 change, err);
+	if (rc == 0 && change->sets_state)
+		rc = link_set(&stored.topo, link, change->up, err);
+	topo_free(&stored.topo);
+	return rc;
+}
+
+static int set_run(const struct command *command, int n, char **words)
+{
+	struct link_change change = {.toward = {true, true}};
+	char ifname[TOPO_IFNAME_MAX + 1], node[TOPO_NAME_MAX + 1], lab[TOPO_NAME_MAX + 1];
+	struct err err = {.text = ""};
+	int rc = 0;
+
+	if (n > 2 && strcmp(words[n - 2], "--direction") == 0) {
+		rc = direction_read(command, words[n - 1], &change);
+		n -= 2;
+	}
+	if (rc == 0 && n < 2)
+		return cli_usage(command, "what is to be set?");
+	if (rc == 0 && cli_node_split(words[0], lab, node, ifname, &err) < 0)
+		return cli_usage(command, "%s", err.text);
+	if (rc == 0)
+		rc = words_read(command, words + 1, n - 1, true, &change);
+	if (rc == 0)
+		rc = words_read(command, words + 1, n - 1, false, &change);
+	if (rc != 0)
+		return rc;
+	rc = change_apply(lab, node, ifname, &change, &err);
+	return rc < 0 ? cli_fail(rc, &err) : CLI_OK;
+}
+
 int cmd_link(const struct command *command, int argc, char **argv)
 {
-	char ifname[TOPO_IFNAME_MAX + 1];
-	char node[TOPO_NAME_MAX + 1];
-	char lab[TOPO_NAME_MAX + 1];
-	struct err err = {.text = ""};
-	struct stored_lab stored;
-	bool up;
-	int rc;
+	bool json = false;
+	int n;
 
-	while (cli_option(command, argc, argv, "", NULL) != -1)
+	/* Values may begin with a dash, and are to be refused with a better sentence: options by hand. */
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0)
+			optind = i;
+	}
+	while (cli_option(command, argc, argv, "+", NULL) != -1)
 		;
-	if (argc - optind != 3 || strcmp(argv[optind], "set") != 0)
-		return cli_usage(command, "what is to be set?");
-	up = strcmp(argv[optind + 2], "up") == 0;
-	if (!up && strcmp(argv[optind + 2], "down") != 0)
-		return cli_usage(command, "\"%.40s\" is neither up nor down", argv[optind + 2]);
-	if (cli_node_split(argv[optind + 1], lab, node, ifname, &err) < 0)
-		return cli_usage(command, "%s", err.text);
-	rc = stored_load(lab, &stored, &err);
-	if (rc < 0)
-		return cli_fail(rc, &err);
-	rc = link_set(&stored.topo, node, ifname, up, &err);
-	topo_free(&stored.topo);
-	return rc < 0 ? cli_fail(rc, &err) : CLI_OK;
+	n = argc - optind;
+	argv += optind;
+	if (n > 1 && strcmp(argv[0], "set") == 0)
+		return set_run(command, n - 1, argv + 1);
+	if (n < 1 || strcmp(argv[0], "show") != 0)
+		return cli_usage(command, "what is to be done: set or show?");
+	for (int i = 1; i < n; i++) {
+		if (strcmp(argv[i], "--json") != 0)
+			continue;
+		json = true;
+		memmove(&argv[i], &argv[i + 1], (size_t)(n - i - 1) * sizeof(*argv));
+		i--;
+		n--;
+	}
+	if (n > 2 || (n == 2 && argv[1][0] == '-'))
+		return cli_usage(command, "one lab or one end of a link, please");
+	return link_show(command, n == 2 ? argv[1] : NULL, json);
 }

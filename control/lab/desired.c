@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lab/desired_impair.h"
 #include "lab/desired_overlay.h"
 #include "lab/rundir.h"
 #include "topo/mac.h"
@@ -136,6 +137,7 @@ static json_t *port_object(const struct topo *topo, const struct topo_link *link
 	json_t *port = json_pack("{s:o, s:i, s:s}", "name", name_of(topo, own), "mtu",
 				 (int)link->mtu, "admin", link->is_up ? "up" : "down");
 
+	desired_impair_set(port, topo, link, end);
 	if (topo_link_is_patch(topo, link)) {
 		json_object_set_new(port, "type", json_string("patch"));
 		json_object_set_new(port, "peer", name_of(topo, other));

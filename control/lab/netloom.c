@@ -109,10 +109,34 @@ static const struct command commands[] = {
 	 "Output appears when the command has ended; at most 16 MiB of each stream.\n"
 	 "Exit status: the command's (128 + N when signal N ended it); 255 when netloom failed.\n",
 	 cmd_exec},
-	{"link", "set LAB/NODE:IF up|down", "plug or pull a cable; the guest sees its carrier go",
-	 "  netloom link set campus/h1:eth1 down\n"
-	 "  netloom link set campus/h1:eth1 up\n\n"
-	 "Either end of the link may be named. Links between switches work too.\n",
+	{"link", "set LAB/NODE:IF [up|down] [WORD VALUE]... | show [LAB | LAB/NODE:IF]",
+	 "plug or pull a cable; make it slow, lossy or narrow",
+	 "  netloom link set campus/h1:eth1 down              the guest sees its carrier go\n"
+	 "  netloom link set campus/h1:eth1 delay 20ms loss 1%\n"
+	 "  netloom link set campus/h1:eth1 loss off          only what is named changes\n"
+	 "  netloom link set campus/h1:eth1 preset lte --direction out\n"
+	 "  netloom link set campus/h1:eth1 clear             a good cable again\n"
+	 "  netloom link show campus                          what is wrong, and what it has "
+	 "done\n\n"
+	 "Either end of the link may be named. Links between switches work too.\n\n"
+	 "  delay 20ms           of each frame, one way (up to 60s)\n"
+	 "  jitter 5ms           uniform: the most a delay deviates; else its standard deviation\n"
+	 "  distribution uniform|normal|pareto\n"
+	 "  order keep|free      free: jitter lets frames overtake each other\n"
+	 "  loss 1%              of all frames, each by itself\n"
+	 "  burst-loss 0.5%/25%  in bursts: chance that one begins, that it ends [/loss in "
+	 "it/between]\n"
+	 "  rate 10mbit          kbit, mbit, gbit; counted from the Ethernet header on\n"
+	 "  queue 100 | 64KB     what may wait for the rate; default 1000 frames and 100 ms\n"
+	 "  duplicate 1%  corrupt 0.1%  reorder 5%    twice; one bit wrong; ahead of those that "
+	 "wait\n"
+	 "  seed 7               the same seed, the same luck\n"
+	 "  preset lan|wan|dsl|lte|satellite          the named end is the subscriber\n"
+	 "  WORD off             as if it had never been said\n\n"
+	 "  --direction in|out|both   at the end: what the named end receives, sends, or both "
+	 "(default)\n"
+	 "  show --json\n\n"
+	 "`netloom up` puts back what the lab file says.\n",
 	 cmd_link},
 	{"capture",
 	 "[-w FILE|-] [--filter 'EXPRESSION'] [--direction in|out|both] [--drops] [--snaplen N]\n"

@@ -1,53 +1,73 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* port.impair: the bad sides of a link, changed one by one; and what they have done. */
+/* port.impair: the bad sides of links, key by key; and what they have done. */
+#include <stdio.h>
+
 #include "json_read.h"
 #include "model_impair.h"
 #include "rpc/methods.h"
 
-static void params_check(struct rpc_call *call)
+/* One port's part of the request, merged into its object in @next. */
+static void port_change(struct rpc_call *call, struct model *next, const json_t *item, size_t i)
 {
+	static const char *const keys[] = {"name", "in", "out", NULL};
 	static const char *const sides[] = {"in", "out"};
+	char name[MODEL_NAME_MAX] = "", what[MODEL_NAME_MAX + 16];
+	json_t *was, *change, *merged;
+	struct json_reader reader;
+	struct model_port *port;
 
-	for (int i = 0; i < 2; i++) {
-		const json_t *side = json_object_get(call->params, sides[i]);
+	if (!json_reader_init(&reader, item, &call->problems, "ports[%zu]", i))
+		return;
+	json_read_keys(&reader, keys);
+	if (!json_read_need(&reader, "name") ||
+	    !json_read_name(&reader, "name", name, sizeof(name)))
+		return;
+	for (int k = 0; k < 2; k++) {
+		const json_t *side = json_object_get(item, sides[k]);
 
 		if (side != NULL && !json_is_object(side) && !json_is_null(side))
-			problems_add(&call->problems, PROBLEM_PARAMS,
-				     "params: \"%s\" must be an object, or null for a good link",
-				     sides[i]);
+			problems_add(
+				&call->problems, PROBLEM_PARAMS,
+				"port \"%s\": \"%s\" must be an object, or null for a good link",
+				name, sides[k]);
 	}
+	port = model_port_find(next, name);
+	if (port == NULL)
+		problems_add(&call->problems, PROBLEM_STATE, "there is no port \"%s\"", name);
+	if (call->problems.n > 0)
+		return;
+	snprintf(what, sizeof(what), "port \"%s\"", name);
+	was = model_impair_print(port->impair);
+	change = json_copy((json_t *)item);
+	json_object_del(change, "name");
+	merged = model_impair_merge(was, change);
+	model_impair_parse(merged, what, port->impair, &call->problems);
+	json_decref(was);
+	json_decref(change);
+	json_decref(merged);
 }
 
 void rpc_port_impair(struct rpc_call *call)
 {
-	static const char *const keys[] = {"name", "in", "out", NULL};
-	const struct model_port *before;
-	struct model *next = NULL;
-	struct model_port *port;
-	char name[MODEL_NAME_MAX], what[MODEL_NAME_MAX + 16];
-	json_t *was, *change, *merged;
+	static const char *const keys[] = {"ports", NULL};
+	const json_t *list = json_object_get(call->params, "ports");
+	struct json_reader reader;
+	struct model *next;
+	json_t *item;
+	size_t i;
 
-	if (!rpc_params_name(call, keys, name))
-		return;
-	params_check(call);
-	before = model_port_find(apply_model(call->control->apply), name);
-	if (before == NULL)
-		problems_add(&call->problems, PROBLEM_STATE, "there is no port \"%s\"", name);
+	json_reader_init(&reader, call->params, &call->problems, "params");
+	json_read_keys(&reader, keys);
+	if (!json_is_array(list) || json_array_size(list) > SNAPSHOT_PORTS_MAX)
+		problems_add(&call->problems, PROBLEM_PARAMS,
+			     "params: \"ports\" must be a list of {name, in, out}");
 	if (call->problems.n > 0)
 		return;
-	was = model_impair_print(before->impair);
-	change = json_copy((json_t *)call->params);
-	json_object_del(change, "name");
-	merged = model_impair_merge(was, change);
-	snprintf(what, sizeof(what), "port \"%s\"", name);
 	next = model_copy(apply_model(call->control->apply));
-	if (next != NULL) {
-		port = model_port_find(next, name);
-		model_impair_parse(merged, what, port->impair, &call->problems);
+	json_array_foreach (list, i, item) {
+		if (next != NULL)
+			port_change(call, next, item, i);
 	}
-	json_decref(was);
-	json_decref(change);
-	json_decref(merged);
 	rpc_change_end(call, next, false);
 }
 

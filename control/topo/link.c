@@ -192,8 +192,10 @@ bool link_read(struct topo *topo, const struct tree_node *value, struct topo_lin
 	       struct diag_list *diags)
 {
 	static const char *const keys[] = {"endpoints", "host",	  "vlan",  "vni",
-					   "mtu",	"queues", "admin", "labels"};
+					   "mtu",	"queues", "admin", "impair",
+					   "carrier",	"flap",	  "labels"};
 	static const char *const admin_words[] = {"down", "up"};
+	static const char *const carrier_words[] = {"follow", "always"};
 	struct value_reader r = {.arena = &topo->arena, .diags = diags, .who = "link"};
 	const struct tree_node *host;
 	const struct tree_node *item;
@@ -225,6 +227,16 @@ bool link_read(struct topo *topo, const struct tree_node *value, struct topo_lin
 	if (item != NULL &&
 	    value_choice(&r, "admin", item, admin_words, ARRAY_SIZE(admin_words), &choice))
 		link->is_up = choice == 1;
+	item = tree_find(value, "impair");
+	if (item != NULL)
+		link_impair_read(&r, item, link);
+	item = tree_find(value, "carrier");
+	if (item != NULL &&
+	    value_choice(&r, "carrier", item, carrier_words, ARRAY_SIZE(carrier_words), &choice))
+		link->carrier_always = choice == 1;
+	item = tree_find(value, "flap");
+	if (item != NULL)
+		link_flap_read(&r, item, link);
 	item = tree_find(value, "labels");
 	if (item != NULL)
 		value_pairs(&r, "labels", item, &link->labels);

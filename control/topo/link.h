@@ -5,6 +5,7 @@
 
 #include "topo/topo.h"
 #include "topo/tree.h"
+#include "topo/value.h"
 
 /**
  * link_read() - Fill a link from the file
@@ -17,5 +18,16 @@
  */
 bool link_read(struct topo *topo, const struct tree_node *value, struct topo_link *link,
 	       struct diag_list *diags);
+
+/** link_impair_read() - `impair`, for both directions or a list of two; link_impair.c */
+void link_impair_read(const struct value_reader *r, const struct tree_node *value,
+		      struct topo_link *link);
+
+/** link_flap_read() - `flap: every 30s for 2s` */
+void link_flap_read(const struct value_reader *r, const struct tree_node *value,
+		    struct topo_link *link);
+
+/** link_impair_check() - Are the links impaired where this can be done? After the hosts are known. */
+void link_impair_check(const struct topo *topo, struct diag_list *diags);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "topo/arena.h"
 #include "topo/diag.h"
+#include "topo/impair.h"
 
 #define TOPO_NAME_MAX	      32 /* lab and node names: they are folders of socket paths */
 #define TOPO_IFNAME_MAX	      15 /* Linux' IFNAMSIZ - 1 */
@@ -178,6 +179,11 @@ struct topo_link {
 	unsigned int mtu;
 	unsigned int queues;
 	bool is_up; /* `admin: down` in the file starts the lab with the link cut */
+	struct topo_impair impair[2]; /* of what each end sends */
+	unsigned int impair_line;     /* 0: a good link */
+	bool carrier_always;	      /* guests see a carrier whatever happens to the link */
+	unsigned int flap_every_ms;   /* 0: the link does not flap */
+	unsigned int flap_down_ms;    /* at the end of each period */
 	struct topo_pairs labels;
 	uint32_t
 		vni; /* of a link between hosts: as the file says, or chosen from its ends' names; else 0 */

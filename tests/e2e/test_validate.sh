@@ -49,6 +49,29 @@ topology:
     h2: { kind: vm }
   links:'
 
+# Links that are bad in ways that cannot be
+impaired()
+{
+	bad 8 "$1" <<<"$nodes
+    - { endpoints: [\"h1:eth1\", \"sw1:p1\"], $2 }"
+}
+impaired 'is negative; frames cannot arrive before they are sent' 'impair: { delay: -20ms }'
+impaired '`loss: 101%` is more than all frames (100%)' 'impair: { loss: 101% }'
+impaired '`rate: 0` would let nothing pass' 'impair: { rate: 0 }'
+impaired '`delay: 1h` is longer than 60s' 'impair: { delay: 1h }'
+impaired '`delay: fast` is no time; write 20ms' 'impair: { delay: fast }'
+impaired '`jitter` is larger than `delay`' 'impair: { delay: 1ms, jitter: 2ms }'
+impaired '`reorder` needs a `delay`' 'impair: { reorder: 1% }'
+impaired '`queue` needs a `rate`' 'impair: { queue: 10 }'
+impaired 'did you mean "delay"?' 'impair: { dealy: 1ms }'
+impaired '`preset: isdn` is unknown; it is lan, wan, dsl, lte or satellite' 'impair: { preset: isdn }'
+impaired '`impair` as a list has two items' 'impair: [ { delay: 1ms } ]'
+impaired '`burst-loss: 1%` is not ENTER/LEAVE' 'impair: { burst-loss: 1% }'
+impaired '`impair` must be a map, not a single value' 'impair: 20ms'
+impaired '`carrier: never` is unknown; it is follow or always' 'carrier: never'
+impaired '`flap: often` is not `every TIME for TIME`' 'flap: often'
+impaired 'the link is down for 10ms or more' 'flap: every 1s for 2s'
+
 bad 2 'unknown key `topologie`; did you mean `topology`?' <<<"name: lab
 topologie: {}"
 bad 4 'unknown key `memroy`; did you mean `memory`?' <<<"name: lab
