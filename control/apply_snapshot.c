@@ -5,6 +5,7 @@
 
 #include "apply_impair.h"
 #include "datapath.h"
+#include "vxlan/snoop.h"
 
 static bool runs(const struct model_port *port, const struct live_port *live)
 {
@@ -63,6 +64,24 @@ static void switch_fill(struct switch_config *config, const struct model *model,
 	config->ageing_s = sw->ageing_s;
 }
 
+/* Where ARP and ND are suppressed, all that is said about addresses is of interest. */
+static void snoops_fill(struct snapshot *snapshot, const struct model *model)
+{
+	bool suppresses[SNAPSHOT_SWITCHES_MAX] = {false};
+
+	for (size_t i = 0; i < model->n_vnis; i++) {
+		const struct model_switch *sw = model_switch_find(model, model->vnis[i]->sw);
+
+		if (sw != NULL && model->vnis[i]->suppress)
+			suppresses[sw->index] = true;
+	}
+	for (uint16_t i = 0; i < snapshot->n_ports; i++) {
+		struct port_config *port = &snapshot->ports[i];
+
+		port->snoops = port->role == PORT_SWITCHED && suppresses[port->sw];
+	}
+}
+
 struct snapshot *apply_snapshot_build(const struct model *model, const struct live_port *live,
 				      uint64_t generation)
 {
@@ -81,6 +100,7 @@ struct snapshot *apply_snapshot_build(const struct model *model, const struct li
 	if (snapshot == NULL)
 		return NULL;
 	snapshot->generation = generation;
+	snapshot->snoop = snoop_frame;
 	for (uint16_t i = 0; i < n_ports; i++) {
 		snapshot->ports[i].sw = SNAPSHOT_NONE;
 		snapshot->ports[i].peer = SNAPSHOT_NONE;
@@ -90,6 +110,7 @@ struct snapshot *apply_snapshot_build(const struct model *model, const struct li
 			    model->switches[i], live);
 	for (size_t i = 0; i < model->n_ports; i++)
 		port_fill(&snapshot->ports[model->ports[i]->index], model, model->ports[i], live);
+	snoops_fill(snapshot, model);
 	if (apply_impair_fill(snapshot, model, live) == 0 && snapshot_finish(snapshot) == 0)
 		return snapshot;
 	snapshot_free(snapshot);

@@ -187,9 +187,18 @@ refused:
 	return NULL;
 }
 
+void control_station_seen(uint32_t fid, uint64_t mac, uint16_t port, void *arg)
+{
+	struct control *control = arg;
+
+	if (control->overlay != NULL)
+		overlay_station_seen(control->overlay, fid, mac, port);
+}
+
 void control_port_changed(struct port *port, void *arg)
 {
 	struct control *control = arg;
+	const struct model_port *model_port;
 	struct port_status status;
 	json_t *event;
 
@@ -199,6 +208,9 @@ void control_port_changed(struct port *port, void *arg)
 		 : status.connected ? "connected, driver not started"
 				    : "not connected",
 		 status.detail[0] != '\0' ? ": " : "", status.detail);
+	model_port = model_port_find(apply_model(control->apply), port->spec.name);
+	if (status.running && model_port != NULL)
+		overlay_port_up(control->overlay, model_port);
 	event = json_pack("{s:s, s:s, s:b, s:b}", "kind", "port", "name", port->spec.name,
 			  "connected", status.connected, "running", status.running);
 	rpc_server_event(control->rpc, event);

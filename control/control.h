@@ -57,6 +57,9 @@ void control_stop(struct control *control);
 json_t *control_change(struct control *control, struct model *next, bool dry_run,
 		       struct problems *problems);
 
+/** control_station_seen() - A station was learned, or has moved; fits datapath_options.on_station */
+void control_station_seen(uint32_t fid, uint64_t mac, uint16_t port, void *control);
+
 /** control_port_changed() - A port's peer came or went; fits datapath_options.on_port_change */
 void control_port_changed(struct port *port, void *control);
 

@@ -184,7 +184,7 @@ struct model_vni *model_vni_find(const struct model *model, const char *name)
 int model_vni_add(struct model *model, const struct model_vni *vni)
 {
 	return list_add((void ***)&model->vnis, &model->n_vnis, &model->room_vnis, vni,
-			sizeof(*vni) + vni->n_vteps * sizeof(vni->vteps[0]));
+			model_vni_bytes(vni));
 }
 
 int model_vni_remove(struct model *model, const char *name)

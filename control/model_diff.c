@@ -124,6 +124,11 @@ enum diff_op diff_port(const struct model_port *old, const struct model_port *ne
 	if (!model_uplink_equal(&old->uplink, &next->uplink))
 		detail_add(&detail, "local or udp_port differs");
 	replace = detail.used > 0;
+	if (old->uplink.src_port_min != next->uplink.src_port_min ||
+	    old->uplink.src_port_max != next->uplink.src_port_max)
+		detail_add(&detail, "source_ports %u-%u -> %u-%u", old->uplink.src_port_min,
+			   old->uplink.src_port_max, next->uplink.src_port_min,
+			   next->uplink.src_port_max);
 	if (strcmp(old->owner, next->owner) != 0)
 		detail_add(&detail, "owner \"%s\" -> \"%s\"", old->owner, next->owner);
 	if (strcmp(old->patch_peer, next->patch_peer) != 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* See model_overlay.h: reading and writing. How things fit together is in model_overlay_check.c. */
+/* See model_overlay.h: reading and writing uplinks and VTEPs; VNIs are in model_vni.c, how things fit together in model_overlay_check.c. */
 #include "model_overlay.h"
 
 #include <arpa/inet.h>
@@ -10,11 +10,11 @@
 #include "json_read.h"
 #include "model.h"
 
-static const char *const tag_words[] = {
-	[VTEP_TAG_STRIP] = "strip",
-	[VTEP_TAG_KEEP] = "keep",
-	[VTEP_TAG_REFUSE] = "refuse",
-	[VTEP_TAG_REFUSE + 1] = NULL,
+static const char *const csum_words[] = {
+	[VTEP_CSUM_AUTO] = "auto",
+	[VTEP_CSUM_ON] = "on",
+	[VTEP_CSUM_ZERO] = "zero",
+	[VTEP_CSUM_ZERO + 1] = NULL,
 };
 
 static const char *const mode_words[] = {
@@ -29,7 +29,7 @@ void model_ip_print(const struct vxlan_ip *ip, char text[46])
 	inet_ntop(ip->is_v6 ? AF_INET6 : AF_INET, ip->b, text, 46);
 }
 
-static bool ip_parse(const char *text, struct vxlan_ip *ip)
+bool model_ip_parse(const char *text, struct vxlan_ip *ip)
 {
 	memset(ip, 0, sizeof(*ip));
 	if (inet_pton(AF_INET, text, ip->b) == 1)
@@ -47,13 +47,36 @@ static void local_parse(const struct json_reader *reader, const json_t *item,
 		problems_add(reader->problems, PROBLEM_PARAMS,
 			     "%s: \"local\": an uplink has at most %d VTEP addresses", reader->what,
 			     UPLINK_LOCALS_MAX);
-	else if (text == NULL || !ip_parse(text, &config->locals[config->n_locals]))
+	else if (text == NULL || !model_ip_parse(text, &config->locals[config->n_locals]))
 		problems_add(reader->problems, PROBLEM_PARAMS,
 			     "%s: \"local\": \"%.60s\" is no address such as \"192.0.2.1\" or "
 			     "\"2001:db8::1\"",
 			     reader->what, text != NULL ? text : "");
 	else
 		config->n_locals++;
+}
+
+/* "MIN-MAX" */
+static void source_ports_parse(const struct json_reader *reader, struct model_uplink *uplink)
+{
+	unsigned int min, max;
+	char text[16];
+	int end = 0;
+
+	uplink->src_port_min = 49152; /* the dynamic ones: RFC 7348 §5, RFC 6335 §6 */
+	uplink->src_port_max = 65535;
+	if (!json_read_string(reader, "source_ports", text, sizeof(text)))
+		return;
+	if (sscanf(text, "%5u-%5u%n", &min, &max, &end) != 2 || text[end] != '\0' || min == 0 ||
+	    min > max || max > UINT16_MAX) {
+		problems_add(reader->problems, PROBLEM_PARAMS,
+			     "%s: \"source_ports\": \"%s\" is no range of UDP ports such as "
+			     "\"49152-65535\"",
+			     reader->what, text);
+		return;
+	}
+	uplink->src_port_min = (uint16_t)min;
+	uplink->src_port_max = (uint16_t)max;
 }
 
 void model_uplink_parse(const struct json_reader *reader, char ifname[16],
@@ -76,6 +99,7 @@ void model_uplink_parse(const struct json_reader *reader, char ifname[16],
 	uplink->config.udp_port = (uint16_t)udp_port;
 	mode = json_read_choice(reader, "mode", mode_words);
 	uplink->config.mode = (uint8_t)(mode >= 0 ? mode : UPLINK_AUTO);
+	source_ports_parse(reader, uplink);
 	if (!json_read_need(reader, "local"))
 		return;
 	list = json_object_get(reader->object, "local");
@@ -115,16 +139,40 @@ void model_uplink_print(const char *ifname, const struct model_uplink *uplink, j
 	json_object_set_new(object, "local", list);
 	json_object_set_new(object, "udp_port", json_integer(uplink->config.udp_port));
 	json_object_set_new(object, "mode", json_string(mode_words[uplink->config.mode]));
+	snprintf(text, sizeof(text), "%u-%u", uplink->src_port_min, uplink->src_port_max);
+	json_object_set_new(object, "source_ports", json_string(text));
+}
+
+/* "inherit", or a number */
+static void dscp_parse(const struct json_reader *reader, struct model_vtep *vtep)
+{
+	const json_t *value = json_object_get(reader->object, "dscp");
+	const char *word = json_string_value(value);
+	json_int_t number = json_integer_value(value);
+
+	if (value == NULL || (word != NULL && strcmp(word, "inherit") == 0))
+		return;
+	if (!json_is_integer(value) || number < 0 || number > 63) {
+		problems_add(reader->problems, PROBLEM_PARAMS,
+			     "%s: \"dscp\" must be \"inherit\" or a number from 0 to 63",
+			     reader->what);
+		return;
+	}
+	vtep->dscp_fixed = true;
+	vtep->dscp = (uint8_t)number;
 }
 
 void model_vtep_parse(const json_t *value, const char *place, struct model_vtep *vtep,
 		      struct problems *problems)
 {
-	static const char *const keys[] = {"name", "owner", "uplink", "remote", NULL};
+	static const char *const keys[] = {"name",     "owner", "uplink",   "remote",
+					   "udp_port", "dscp",	"checksum", NULL};
 	const char *name = json_string_value(json_object_get(value, "name"));
 	struct json_reader reader;
+	uint32_t udp_port = 0;
 	char text[64];
 	bool is_object;
+	int csum;
 
 	memset(vtep, 0, sizeof(*vtep));
 	if (name != NULL && json_name_ok(name))
@@ -139,88 +187,18 @@ void model_vtep_parse(const json_t *value, const char *place, struct model_vtep 
 	json_read_name(&reader, "name", vtep->name, sizeof(vtep->name));
 	json_read_name(&reader, "owner", vtep->owner, sizeof(vtep->owner));
 	json_read_name(&reader, "uplink", vtep->uplink, sizeof(vtep->uplink));
+	json_read_uint(&reader, "udp_port", 1, UINT16_MAX, &udp_port);
+	vtep->udp_port = (uint16_t)udp_port;
+	dscp_parse(&reader, vtep);
+	csum = json_read_choice(&reader, "checksum", csum_words);
+	vtep->csum = (uint8_t)(csum >= 0 ? csum : VTEP_CSUM_AUTO);
 	if (json_read_need(&reader, "remote") &&
 	    json_read_string(&reader, "remote", text, sizeof(text)) &&
-	    !ip_parse(text, &vtep->remote))
+	    !model_ip_parse(text, &vtep->remote))
 		problems_add(problems, PROBLEM_PARAMS,
 			     "%s: \"remote\": \"%s\" is no address such as \"192.0.2.2\" or "
 			     "\"2001:db8::2\"",
 			     reader.what, text);
-}
-
-static void members_parse(const struct json_reader *reader, struct model_vni *vni)
-{
-	json_t *item;
-	size_t i;
-
-	json_array_foreach (json_object_get(reader->object, "vteps"), i, item) {
-		const char *name = json_string_value(item);
-
-		if (name == NULL || !json_name_ok(name))
-			problems_add(reader->problems, PROBLEM_PARAMS,
-				     "%s: \"vteps\": must be names of VTEPs", reader->what);
-		else
-			snprintf(vni->vteps[vni->n_vteps++], PORT_NAME_MAX, "%s", name);
-	}
-}
-
-struct model_vni *model_vni_parse(const json_t *value, const char *place, struct problems *problems)
-{
-	static const char *const keys[] = {"vni",      "owner",	    "switch", "vlan",
-					   "vteps",    "mtu",	    "flood",  "tag",
-					   "learning", "bum_limit", NULL};
-	const json_t *number = json_object_get(value, "vni"),
-		     *list = json_object_get(value, "vteps");
-	size_t n = json_array_size(list);
-	uint32_t vid = 0, mtu = 0;
-	struct json_reader reader;
-	struct model_vni *vni;
-	bool is_object;
-	int tag;
-
-	if (json_is_integer(number))
-		is_object = json_reader_init(&reader, value, problems, "vni %lld",
-					     (long long)json_integer_value(number));
-	else
-		is_object = json_reader_init(&reader, value, problems, "%s", place);
-	if (!is_object)
-		return NULL;
-	if (n > MODEL_VNI_VTEPS_MAX || (list != NULL && !json_is_array(list))) {
-		problems_add(problems, PROBLEM_PARAMS,
-			     "%s: \"vteps\" must be a list of at most %d names", reader.what,
-			     MODEL_VNI_VTEPS_MAX);
-		n = 0;
-	}
-	vni = calloc(1, sizeof(*vni) + n * sizeof(vni->vteps[0]));
-	if (vni == NULL) {
-		problems_add(problems, PROBLEM_MACHINE, "out of memory");
-		return NULL;
-	}
-	vni->flood = true;
-	vni->learning = true;
-	json_read_keys(&reader, keys);
-	json_read_name(&reader, "owner", vni->owner, sizeof(vni->owner));
-	if (json_read_need(&reader, "switch"))
-		json_read_name(&reader, "switch", vni->sw, sizeof(vni->sw));
-	if (json_read_need(&reader, "vlan"))
-		json_read_uint(&reader, "vlan", 1, VLAN_VID_MAX, &vid);
-	vni->vid = (uint16_t)vid;
-	json_read_uint(&reader, "mtu", MODEL_MTU_MIN, FRAME_MTU_MAX, &mtu);
-	vni->mtu = (uint16_t)mtu;
-	json_read_uint(&reader, "bum_limit", 0, UINT32_MAX, &vni->bum_limit);
-	json_read_bool(&reader, "flood", &vni->flood);
-	json_read_bool(&reader, "learning", &vni->learning);
-	tag = json_read_choice(&reader, "tag", tag_words);
-	vni->tag = (uint8_t)(tag >= 0 ? tag : VTEP_TAG_STRIP);
-	if (n > 0)
-		members_parse(&reader, vni);
-	if (json_read_need(&reader, "vni") &&
-	    json_read_uint(&reader, "vni", 1, VXLAN_VNI_MAX, &vni->vni)) {
-		snprintf(vni->name, sizeof(vni->name), "%u", vni->vni);
-		return vni;
-	}
-	free(vni);
-	return NULL;
 }
 
 json_t *model_vtep_print(const struct model_vtep *vtep)
@@ -234,27 +212,11 @@ json_t *model_vtep_print(const struct model_vtep *vtep)
 		json_object_set_new(object, "owner", json_string(vtep->owner));
 	json_object_set_new(object, "uplink", json_string(vtep->uplink));
 	json_object_set_new(object, "remote", json_string(text));
-	return object;
-}
-
-json_t *model_vni_print(const struct model_vni *vni)
-{
-	json_t *object = json_object(), *vteps = json_array();
-
-	for (uint16_t i = 0; i < vni->n_vteps; i++)
-		json_array_append_new(vteps, json_string(vni->vteps[i]));
-	json_object_set_new(object, "vni", json_integer(vni->vni));
-	if (vni->owner[0] != '\0')
-		json_object_set_new(object, "owner", json_string(vni->owner));
-	json_object_set_new(object, "switch", json_string(vni->sw));
-	json_object_set_new(object, "vlan", json_integer(vni->vid));
-	json_object_set_new(object, "vteps", vteps);
-	if (vni->mtu != 0)
-		json_object_set_new(object, "mtu", json_integer(vni->mtu));
-	json_object_set_new(object, "flood", json_boolean(vni->flood));
-	json_object_set_new(object, "learning", json_boolean(vni->learning));
-	json_object_set_new(object, "bum_limit", json_integer(vni->bum_limit));
-	json_object_set_new(object, "tag", json_string(tag_words[vni->tag]));
+	if (vtep->udp_port != 0)
+		json_object_set_new(object, "udp_port", json_integer(vtep->udp_port));
+	json_object_set_new(object, "dscp",
+			    vtep->dscp_fixed ? json_integer(vtep->dscp) : json_string("inherit"));
+	json_object_set_new(object, "checksum", json_string(csum_words[vtep->csum]));
 	return object;
 }
 

@@ -15,7 +15,9 @@
 #include "tap/uplink_port.h"
 #include "vxlan/vtep.h"
 
-#define MODEL_VNI_VTEPS_MAX VTEP_PEERS_MAX
+#define MODEL_VNI_VTEPS_MAX  VTEP_PEERS_MAX
+#define MODEL_VNI_NEIGHS_MAX 16384
+#define MODEL_TOO_BIG_LIMIT  1000
 
 struct json_reader;
 struct model;
@@ -23,6 +25,7 @@ struct model_port;
 
 struct model_uplink {
 	struct uplink_config config;
+	uint16_t src_port_min, src_port_max; /* of the packets we send */
 };
 
 /* Another host. */
@@ -31,6 +34,17 @@ struct model_vtep {
 	char owner[PORT_NAME_MAX];
 	char uplink[PORT_NAME_MAX]; /* port of type uplink */
 	struct vxlan_ip remote;
+	uint16_t udp_port; /* it listens on; 0: the uplink's */
+	bool dscp_fixed;   /* false: the outer DSCP is the inner one */
+	uint8_t dscp;
+	uint8_t csum; /* enum vtep_csum */
+};
+
+/* Who has which address in a VNI, said by the user. */
+struct model_neigh {
+	struct vxlan_ip ip;
+	uint8_t mac[6];
+	bool is_router;
 };
 
 struct model_vni {
@@ -39,22 +53,41 @@ struct model_vni {
 	uint32_t vni;
 	char sw[PORT_NAME_MAX];
 	uint16_t vid;
-	uint16_t mtu;	    /* of the guests, 0: not checked */
-	uint32_t bum_limit; /* packets a second, 0: none */
-	uint8_t tag;	    /* enum vtep_tag */
+	uint16_t mtu;		/* of the guests, 0: not checked */
+	uint32_t bum_limit;	/* packets a second, 0: none */
+	uint32_t too_big_limit; /* answers a second, 0: no answers */
+	uint8_t tag;		/* enum vtep_tag */
 	bool flood, learning;
-	uint16_t n_vteps;
-	char vteps[][PORT_NAME_MAX]; /* names of remote VTEPs that take part */
+	bool learn_vteps; /* others join once a station is seen behind them */
+	bool suppress, announce;
+	uint16_t n_vteps, n_neighs;
+	char vteps[][PORT_NAME_MAX]; /* names of remote VTEPs that take part; then the neighbours */
 };
 
-/** model_uplink_parse() - Read `ifname`, `local`, `udp_port`; faults go to the reader's problems */
+/** model_vni_neighs() - The n_neighs neighbours, in the VNI's own memory */
+static inline const struct model_neigh *model_vni_neighs(const struct model_vni *vni)
+{
+	return (const struct model_neigh *)vni->vteps[vni->n_vteps];
+}
+
+/** model_vni_bytes() - What a VNI takes, vteps and neighbours included */
+static inline size_t model_vni_bytes(const struct model_vni *vni)
+{
+	return sizeof(*vni) + vni->n_vteps * sizeof(vni->vteps[0]) +
+	       vni->n_neighs * sizeof(struct model_neigh);
+}
+
+/** model_vni_may_join() - Whether a VTEP that the VNI does not name joins once it is heard */
+bool model_vni_may_join(const struct model_vni *vni, const struct model_vtep *vtep);
+
+/** model_uplink_parse() - Read `ifname`, `local`, `udp_port`, `source_ports`; faults go to the reader's problems */
 void model_uplink_parse(const struct json_reader *reader, char ifname[16],
 			struct model_uplink *uplink);
-/** model_uplink_equal() - Whether two uplinks have the same addresses and UDP port */
+/** model_uplink_equal() - Whether two uplinks have the same addresses and UDP port: what needs no new sockets */
 bool model_uplink_equal(const struct model_uplink *a, const struct model_uplink *b);
 void model_uplink_print(const char *ifname, const struct model_uplink *uplink, json_t *object);
 
-/** model_vtep_parse() - Read {name, owner?, uplink, remote}; see model_switch_parse() */
+/** model_vtep_parse() - Read {name, owner?, uplink, remote, ...}; see model_switch_parse() */
 void model_vtep_parse(const json_t *value, const char *place, struct model_vtep *vtep,
 		      struct problems *problems);
 
@@ -80,6 +113,9 @@ void model_overlay_check(const struct model *model, struct problems *problems);
 
 /** model_tunnel_name() - Name of the port that stands for a VTEP on a switch. Return: false if it would be too long. */
 bool model_tunnel_name(const char *vtep, const char *sw, char name[PORT_NAME_MAX]);
+
+/** model_ip_parse() - Return: false for what is no address */
+bool model_ip_parse(const char *text, struct vxlan_ip *ip);
 
 /** model_ip_print() - An address as text */
 void model_ip_print(const struct vxlan_ip *ip, char text[46]);

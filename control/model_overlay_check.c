@@ -74,6 +74,10 @@ void model_overlay_derive(struct model *model, struct problems *problems)
 			if (model_vtep_find(model, vni->vteps[j]) != NULL)
 				tunnel_add(model, sw, vni, vni->vteps[j], problems);
 		}
+		for (size_t j = 0; sw != NULL && vni->learn_vteps && j < model->n_vteps; j++) {
+			if (model_vni_may_join(vni, model->vteps[j]))
+				tunnel_add(model, sw, vni, model->vteps[j]->name, problems);
+		}
 	}
 }
 

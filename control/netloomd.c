@@ -133,6 +133,7 @@ static int serve(struct options *options, struct err *err)
 	}
 	options->datapath.on_port_change = control_port_changed;
 	options->datapath.on_station_moved = watch_moved;
+	options->datapath.on_station = control_station_seen;
 	options->datapath.arg = &control;
 	rc = datapath_start(&options->datapath, err);
 	if (rc != 0)

@@ -60,6 +60,21 @@ static uint16_t switch_number(const struct model *model, const char *name, bool 
 	return VTEP_NONE;
 }
 
+static void peer_fill(const struct model *model, const struct model_vtep *vtep, uint16_t local,
+		      struct vtep_peer_spec *peer)
+{
+	const struct model_uplink *uplink = &model_port_find(model, vtep->uplink)->uplink;
+
+	*peer = (struct vtep_peer_spec){.remote = vtep->remote,
+					.local = local,
+					.udp_port = vtep->udp_port,
+					.src_port_min = uplink->src_port_min,
+					.src_port_max = uplink->src_port_max,
+					.dscp_fixed = vtep->dscp_fixed,
+					.dscp = vtep->dscp,
+					.csum = vtep->csum};
+}
+
 static void peers_fill(const struct model *model, struct overlay_spec *out, uint16_t *peer_of)
 {
 	for (size_t i = 0; i < model->n_vteps; i++) {
@@ -70,8 +85,7 @@ static void peers_fill(const struct model *model, struct overlay_spec *out, uint
 			continue;
 		peer_of[i] = out->spec.n_peers;
 		out->peer_vtep[out->spec.n_peers] = (uint16_t)i;
-		out->peers[out->spec.n_peers++] = (struct vtep_peer_spec){
-			.remote = model->vteps[i]->remote, .local = local, .port = VTEP_NONE};
+		peer_fill(model, model->vteps[i], local, &out->peers[out->spec.n_peers++]);
 	}
 }
 
@@ -107,6 +121,8 @@ static void vnis_fill(const struct model *model, struct overlay_spec *out, const
 					       .tag = vni->tag,
 					       .flood_off = !vni->flood,
 					       .learning_off = !vni->learning,
+					       .suppress = vni->suppress,
+					       .announce = vni->announce,
 					       .members = member};
 		for (uint16_t j = 0; j < vni->n_vteps; j++) {
 			uint16_t number = vtep_number(model, vni->vteps[j]);
@@ -114,6 +130,12 @@ static void vnis_fill(const struct model *model, struct overlay_spec *out, const
 			if (number == VTEP_NONE || peer_of[number] == VTEP_NONE)
 				continue;
 			*member++ = (struct vtep_member){.peer = peer_of[number], .flood = true};
+			spec->n_members++;
+		}
+		for (size_t j = 0; vni->learn_vteps && j < model->n_vteps; j++) {
+			if (peer_of[j] == VTEP_NONE || !model_vni_may_join(vni, model->vteps[j]))
+				continue;
+			*member++ = (struct vtep_member){.peer = peer_of[j]};
 			spec->n_members++;
 		}
 	}
@@ -127,7 +149,8 @@ struct overlay_spec *overlay_spec_new(const struct model *model, bool running)
 	size_t n_members = 1;
 
 	for (size_t i = 0; i < model->n_vnis; i++)
-		n_members += model->vnis[i]->n_vteps;
+		n_members += model->vnis[i]->n_vteps +
+			     (model->vnis[i]->learn_vteps ? model->n_vteps : 0);
 	if (out == NULL || peer_of == NULL)
 		goto no_memory;
 	out->peers = calloc(model->n_vteps + 1, sizeof(*out->peers));
@@ -150,6 +173,16 @@ no_memory:
 	free(peer_of);
 	overlay_spec_free(out);
 	return NULL;
+}
+
+void overlay_spec_flood(struct overlay_spec *spec, uint32_t vni, uint16_t peer)
+{
+	struct vtep_member *members = (struct vtep_member *)spec->vnis[vni].members;
+
+	for (uint32_t i = 0; i < spec->vnis[vni].n_members; i++) {
+		if (members[i].peer == peer)
+			members[i].flood = true;
+	}
 }
 
 void overlay_spec_free(struct overlay_spec *spec)

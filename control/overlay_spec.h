@@ -29,6 +29,9 @@ struct overlay_spec {
 struct overlay_spec *overlay_spec_new(const struct model *model, bool running);
 void overlay_spec_free(struct overlay_spec *spec);
 
+/** overlay_spec_flood() - Put a peer, which must be a member of the VNI to be heard, into its flood list */
+void overlay_spec_flood(struct overlay_spec *spec, uint32_t vni, uint16_t peer);
+
 /** overlay_uplink_at() - The model's uplink number @position, NULL beyond the last */
 const struct model_port *overlay_uplink_at(const struct model *model, uint16_t position);
 

@@ -118,6 +118,7 @@ static void learn_one(const struct learn_event *event, void *arg)
 	const struct port_config *port = event_port(context->cfg, event), *meant = port;
 	const struct datapath_options *options = &datapath.options;
 	int before = -1;
+	enum fdb_change change;
 
 	if (context->previous != NULL &&
 	    event->generation == (uint16_t)context->previous->generation)
@@ -127,12 +128,13 @@ static void learn_one(const struct learn_event *event, void *arg)
 		return; /* the index is another's now */
 	if (options->on_station_moved != NULL)
 		before = fdb_lookup(datapath.fdb, event->fid, event->mac, NULL);
-	if (fdb_learn(datapath.fdb, event->fid, event->mac, event->port,
-		      port->sticky ? FDB_STICKY : 0, port->fdb_limit,
-		      context->now_s) == FDB_MOVED &&
-	    before >= 0)
+	change = fdb_learn(datapath.fdb, event->fid, event->mac, event->port,
+			   port->sticky ? FDB_STICKY : 0, port->fdb_limit, context->now_s);
+	if (change == FDB_MOVED && before >= 0)
 		options->on_station_moved(event->fid, event->mac, (uint16_t)before, event->port,
 					  options->arg);
+	if ((change == FDB_ADDED || change == FDB_MOVED) && options->on_station != NULL)
+		options->on_station(event->fid, event->mac, event->port, options->arg);
 }
 
 static uint32_t learn_drain_into_fdb(const struct snapshot *cfg, const struct snapshot *previous,

@@ -31,6 +31,8 @@ struct datapath_options {
 	 * be NULL.
 	 */
 	void (*on_station_moved)(uint32_t fid, uint64_t mac, uint16_t from, uint16_t to, void *arg);
+	/* Called on the control thread when a station was learned or has moved; @mac as fdb_mac(). May be NULL. */
+	void (*on_station)(uint32_t fid, uint64_t mac, uint16_t port, void *arg);
 	void *arg;
 };
 

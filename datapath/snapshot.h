@@ -32,6 +32,9 @@ enum port_role {
 	PORT_WIRE      /* everything goes to `peer`, untouched */
 };
 
+/* Looks at an ARP or IPv6 neighbour discovery frame that was admitted. Context: workers, must not block. */
+typedef void (*snapshot_snoop)(const struct frame *f, uint16_t sw, uint32_t now_s);
+
 struct port_config {
 	struct port *port; /* NULL for PORT_UNUSED and for patch ends, which have no I/O */
 	/* [PORT_WORKERS_MAX], patch ends only: their counters, see patch_stats */
@@ -47,6 +50,7 @@ struct port_config {
 	/* is_patch or impaired on the way out: not simply sent; by snapshot_finish() */
 	bool has_detour;
 	bool admin_up;
+	bool snoops;			  /* snapshot.snoop is shown ARP and ND that come in here */
 	uint16_t sw;			  /* switch index, SNAPSHOT_NONE unless PORT_SWITCHED */
 	uint16_t peer;			  /* other end of a wire or patch, else SNAPSHOT_NONE */
 	uint16_t mtu;			  /* L3 bytes; a frame may have 14 + tags more */
@@ -91,6 +95,7 @@ struct poll_list {
 struct snapshot {
 	uint64_t generation;
 	struct fdb *fdb; /* borrowed, outlives all snapshots */
+	snapshot_snoop snoop;
 	uint16_t n_ports;
 	uint16_t n_switches;
 	struct port_config *ports;

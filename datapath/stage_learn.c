@@ -6,7 +6,12 @@
  * misses of a burst overlap. Drops frames from a station that is static or sticky elsewhere. Wires learn
  * nothing.
  */
+#include "l4.h"
 #include "pipeline.h"
+
+#define ETHERTYPE_ARP	0x0806
+#define IP6_NEXT_HEADER 6
+#define PROTO_ICMP6	58
 
 #define RECENT_TSC (1 << 22) /* about a millisecond or two */
 
@@ -78,6 +83,14 @@ static enum fdb_change learn(struct pipeline *pl, const struct snapshot *cfg, co
 	return change;
 }
 
+static inline bool is_neighbour_discovery(const struct frame *f)
+{
+	if (f->ethertype == ETHERTYPE_ARP)
+		return true;
+	return f->ethertype == L4_ETHERTYPE_IP6 && f->l3_off + IP6_NEXT_HEADER < f->hdr_len &&
+	       f->hdr[f->l3_off + IP6_NEXT_HEADER] == PROTO_ICMP6;
+}
+
 void stage_learn(struct pipeline *pl, struct burst *b)
 {
 	enum fdb_change of_run = FDB_KNOWN;
@@ -99,6 +112,9 @@ void stage_learn(struct pipeline *pl, struct burst *b)
 			pipeline_drop(pl, b, f, DROP_STICKY_MOVE);
 			continue;
 		}
+		if (__builtin_expect(b->cfg->ports[f->in_port].snoops, 0) &&
+		    is_neighbour_discovery(f))
+			b->cfg->snoop(f, b->cfg->ports[f->in_port].sw, pl->now_s);
 		b->frames[kept++] = f;
 	}
 	b->n = kept;

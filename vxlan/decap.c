@@ -151,9 +151,13 @@ static enum drop_reason outer_authorise(const struct vtep_table *table, struct k
 	if (info->peer == VTEP_NONE)
 		return DROP_VXLAN_UNKNOWN_VTEP;
 	vni = vtep_member_find(table, info->peer, outer->vni);
-	if (vni < 0)
-		return vtep_vni_find(table, outer->vni) < 0 ? DROP_VXLAN_UNKNOWN_VNI
-							    : DROP_VXLAN_VTEP_NOT_IN_VNI;
+	if (vni < 0) {
+		vni = vtep_vni_find(table, outer->vni);
+		if (vni < 0)
+			return DROP_VXLAN_UNKNOWN_VNI;
+		info->vni = (uint16_t)vni;
+		return DROP_VXLAN_VTEP_NOT_IN_VNI;
+	}
 	info->vni = (uint16_t)vni;
 	known->addresses_len = (uint8_t)(2 * len);
 	memcpy(known->addresses, outer->addresses, known->addresses_len);
@@ -186,7 +190,7 @@ static uint64_t frame_sum(const struct frame *f, uint32_t off, uint32_t len)
 	return sum;
 }
 
-static enum drop_reason outer_verify_udp(const struct vtep_table *table, const struct frame *f,
+static enum drop_reason outer_verify_udp(const struct vtep_peer *peer, const struct frame *f,
 					 const struct outer *outer)
 {
 	const uint8_t *udp = f->hdr + outer->udp_off;
@@ -194,7 +198,7 @@ static enum drop_reason outer_verify_udp(const struct vtep_table *table, const s
 	uint64_t sum;
 
 	if (udp[6] == 0 && udp[7] == 0)
-		return outer->is_v6 && !table->zero_csum6_rx ? DROP_VXLAN_BAD_CHECKSUM : DROP_NONE;
+		return outer->is_v6 && !peer->zero_csum6_rx ? DROP_VXLAN_BAD_CHECKSUM : DROP_NONE;
 	if ((f->offload.flags & (FRAME_CSUM_VALID | FRAME_NEEDS_CSUM)) != 0)
 		return DROP_NONE;
 	sum = checksum_pseudo(addresses, outer->is_v6 ? 32 : 8, WIRE_PROTO_UDP, outer->udp_len);
@@ -302,7 +306,7 @@ static enum drop_reason decap_one(const struct vtep_table *table, struct known *
 	if (drop == DROP_NONE)
 		drop = outer_authorise(table, known, &outer, info);
 	if (drop == DROP_NONE)
-		drop = outer_verify_udp(table, f, &outer);
+		drop = outer_verify_udp(&table->peers[info->peer], f, &outer);
 	if (drop != DROP_NONE)
 		return drop;
 
@@ -328,7 +332,7 @@ uint16_t decap_burst(const struct vtep_table *table, struct frame *frames, struc
 	for (uint16_t i = 0; i < n; i++) {
 		bool ours = false;
 
-		infos[i] = (struct decap_info){.peer = VTEP_NONE};
+		infos[i] = (struct decap_info){.peer = VTEP_NONE, .vni = VTEP_NONE};
 		infos[i].drop = (uint8_t)decap_one(table, &known, &frames[i], &infos[i],
 						   scratch->segs[i], &ours);
 		if (infos[i].drop != DROP_NONE)

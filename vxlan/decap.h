@@ -22,7 +22,8 @@ enum decap_verdict {
 struct decap_info {
 	uint8_t verdict; /* enum decap_verdict */
 	uint8_t drop;	 /* enum drop_reason under DECAP_DROP */
-	uint16_t vni;	 /* index in the table under DECAP_INNER */
+	uint16_t
+		vni; /* index in the table under DECAP_INNER, and under DECAP_DROP if it is known; else VTEP_NONE */
 	uint16_t
 		peer; /* index in the table under DECAP_INNER, and under DECAP_DROP if it is known; else VTEP_NONE */
 };

@@ -5,7 +5,6 @@
 #include <assert.h>
 
 #include "checksum.h"
-#include "ecn.h"
 #include "entropy.h"
 #include "l4.h"
 #include "wire.h"
@@ -28,8 +27,8 @@ static inline uint32_t inner_frame_len(const struct frame_out *out)
 	return segment < len ? segment : len;
 }
 
-/* RFC 6040 §4.1 normal mode, and the DSCP as configured. */
-static inline uint8_t outer_tos(const struct vtep_table *table, const struct frame *f)
+/* DSCP and congestion mark of the frame that goes inside. */
+static inline uint8_t inner_tos(const struct frame *f)
 {
 	uint8_t inner = 0;
 
@@ -41,7 +40,7 @@ static inline uint8_t outer_tos(const struct vtep_table *table, const struct fra
 		else if (f->ethertype == WIRE_TYPE_IP6)
 			inner = (uint8_t)(wire_get16(l3) >> 4);
 	}
-	return table->dscp_fixed ? (uint8_t)(table->fixed_tos | (inner & ECN_MASK)) : inner;
+	return inner;
 }
 
 static enum drop_reason encap_refuse(const struct vtep_peer *peer, const struct frame_out *out)
@@ -58,11 +57,12 @@ static enum drop_reason encap_refuse(const struct vtep_peer *peer, const struct 
 }
 
 /* Write what differs per frame into the copied template. */
-static inline void write_outer(uint8_t *outer, const struct vtep_table *table,
-			       const struct vtep_peer *peer, uint32_t vni, uint32_t hash,
-			       uint8_t tos, uint16_t udp_len)
+static inline void write_outer(uint8_t *outer, const struct vtep_peer *peer, uint32_t vni,
+			       uint32_t hash, uint8_t inner, uint16_t udp_len)
 {
-	uint16_t src_port = entropy_port(hash, table->src_port_min, table->src_port_max);
+	uint16_t src_port = entropy_port(hash, peer->src_port_min, peer->src_port_max);
+	/* RFC 6040 §4.1 normal mode, and the DSCP as configured */
+	uint8_t tos = (uint8_t)(peer->tos_fixed | (inner & peer->tos_mask));
 	uint8_t *ip = outer + WIRE_ETH_LEN;
 	uint8_t *udp = outer + peer->outer_len - WIRE_UDP_LEN - VXLAN_HDR_LEN;
 
@@ -107,7 +107,7 @@ uint16_t encap_burst(const struct vtep_table *table, struct frame_out *outs,
 		if (out->f != hashed) {
 			hashed = out->f;
 			hash = l4_flow_hash(hashed);
-			tos = outer_tos(table, hashed);
+			tos = inner_tos(hashed);
 		}
 		if (out->f->offload.gso == FRAME_GSO_NONE)
 			udp_len = (uint16_t)(frame_out_len(out) + VXLAN_HDR_LEN + WIRE_UDP_LEN);
@@ -126,8 +126,7 @@ uint16_t encap_burst(const struct vtep_table *table, struct frame_out *outs,
 			memcpy(out->prefix, peer->nexthops[hop].dst_mac, 6);
 			memcpy(out->prefix + 6, peer->nexthops[hop].src_mac, 6);
 		}
-		write_outer(out->prefix, table, peer, table->vnis[dests[i].vni].vni, hash, tos,
-			    udp_len);
+		write_outer(out->prefix, peer, table->vnis[dests[i].vni].vni, hash, tos, udp_len);
 		out->prefix_len = (uint8_t)(out->prefix_len + peer->outer_len);
 		dests[i].uplink = peer->nexthops[hop].uplink;
 		dests[i].outer_len = peer->outer_len;

@@ -10,7 +10,8 @@
 struct neigh_table {
 	size_t n;
 	uint32_t mask;
-	uint32_t *slots; /* entry + 1, 0: empty */
+	uint32_t *slots;  /* entry + 1, 0: empty */
+	uint32_t *seen_s; /* by entry; written by workers */
 	struct neigh_entry entries[];
 };
 
@@ -55,8 +56,9 @@ struct neigh_table *neigh_table_new(const struct neigh_entry *entries, size_t n)
 	table->n = 0;
 	table->mask = (uint32_t)(size - 1);
 	table->slots = calloc(size, sizeof(*table->slots));
-	if (table->slots == NULL) {
-		free(table);
+	table->seen_s = calloc(n + 1, sizeof(*table->seen_s));
+	if (table->slots == NULL || table->seen_s == NULL) {
+		neigh_table_free(table);
 		return NULL;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -65,6 +67,7 @@ struct neigh_table *neigh_table_new(const struct neigh_entry *entries, size_t n)
 		if (table->slots[slot] == 0)
 			table->slots[slot] = (uint32_t)++table->n;
 		table->entries[table->slots[slot] - 1] = entries[i];
+		table->seen_s[table->slots[slot] - 1] = entries[i].seen_s;
 	}
 	return table;
 }
@@ -74,6 +77,7 @@ void neigh_table_free(struct neigh_table *table)
 	if (table == NULL)
 		return;
 	free(table->slots);
+	free(table->seen_s);
 	free(table);
 }
 
@@ -85,6 +89,25 @@ const struct neigh_entry *neigh_table_find(const struct neigh_table *table, uint
 	return found != 0 ? &table->entries[found - 1] : NULL;
 }
 
+void neigh_table_refresh(const struct neigh_table *table, const struct neigh_entry *entry,
+			 uint32_t now_s)
+{
+	uint32_t *seen_s = &table->seen_s[entry - table->entries];
+
+	if (__atomic_load_n(seen_s, __ATOMIC_RELAXED) != now_s)
+		__atomic_store_n(seen_s, now_s, __ATOMIC_RELAXED);
+}
+
+uint32_t neigh_table_seen(const struct neigh_table *table, const struct neigh_entry *entry)
+{
+	return __atomic_load_n(&table->seen_s[entry - table->entries], __ATOMIC_RELAXED);
+}
+
+const struct neigh_entry *neigh_table_at(const struct neigh_table *table, size_t i)
+{
+	return &table->entries[i];
+}
+
 size_t neigh_table_count(const struct neigh_table *table)
 {
 	return table->n;
@@ -93,5 +116,6 @@ size_t neigh_table_count(const struct neigh_table *table)
 size_t neigh_table_bytes(const struct neigh_table *table)
 {
 	return sizeof(*table) + table->n * sizeof(struct neigh_entry) +
+	       table->n * sizeof(*table->seen_s) +
 	       ((size_t)table->mask + 1) * sizeof(*table->slots);
 }

@@ -15,6 +15,10 @@ struct neigh_entry {
 	struct vxlan_ip ip;
 	uint8_t mac[6];
 	bool is_router; /* ND: the R flag */
+	bool is_static; /* said by the user or the control plane, not seen: also who probes for the address is answered */
+	uint16_t
+		port; /* index of the port the station is behind, UINT16_MAX if that is not known */
+	uint32_t seen_s; /* CLOCK_MONOTONIC, when the table was made; see neigh_table_seen() */
 };
 
 struct neigh_table;
@@ -32,6 +36,21 @@ void neigh_table_free(struct neigh_table *table);
 /** neigh_table_find() - Any thread, never blocks. Return: NULL if nobody is known to have the address */
 const struct neigh_entry *neigh_table_find(const struct neigh_table *table, uint32_t vni,
 					   const struct vxlan_ip *ip);
+
+/**
+ * neigh_table_refresh() - The station was heard to have this address
+ * @entry: of this table
+ *
+ * All that ever changes in a table. Any thread, never blocks.
+ */
+void neigh_table_refresh(const struct neigh_table *table, const struct neigh_entry *entry,
+			 uint32_t now_s);
+
+/** neigh_table_seen() - When it was heard last */
+uint32_t neigh_table_seen(const struct neigh_table *table, const struct neigh_entry *entry);
+
+/** neigh_table_at() - Entry number @i, below neigh_table_count() */
+const struct neigh_entry *neigh_table_at(const struct neigh_table *table, size_t i);
 
 size_t neigh_table_count(const struct neigh_table *table);
 size_t neigh_table_bytes(const struct neigh_table *table);

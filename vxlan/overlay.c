@@ -16,8 +16,10 @@ struct reply_slot {
 
 static struct {
 	_Atomic(const struct overlay_view *) view;
+	_Atomic(const struct neigh_table *) neigh;
 	struct overlay_counters counters[VTEP_VNIS_MAX]; /* pages are touched as VNIs come */
-	struct bum_meter meters[VTEP_VNIS_MAX];
+	struct overlay_meters meters[VTEP_VNIS_MAX];
+	struct overlay_vtep_counters vteps[VTEP_PEERS_MAX];
 	_Atomic uint32_t n_waiting;
 	struct reply_slot replies[OVERLAY_REPLIES_MAX];
 } overlay;
@@ -32,10 +34,9 @@ void overlay_view_free(struct overlay_view *view)
 	if (view == NULL)
 		return;
 	vtep_table_free(view->table);
-	neigh_table_free(view->neigh);
 	free(view->tunnels);
 	free(view->tunnel_of);
-	free(view->rates);
+	free(view->limits);
 	free(view);
 }
 
@@ -54,9 +55,29 @@ struct overlay_counters *overlay_counters(uint16_t slot)
 	return &overlay.counters[slot];
 }
 
-struct bum_meter *overlay_meter(uint16_t slot)
+struct overlay_meters *overlay_meters(uint16_t slot)
 {
 	return &overlay.meters[slot];
+}
+
+struct overlay_vtep_counters *overlay_vtep_counters(uint16_t slot)
+{
+	return &overlay.vteps[slot];
+}
+
+const struct neigh_table *overlay_neigh_current(void)
+{
+	return atomic_load_explicit(&overlay.neigh, memory_order_acquire);
+}
+
+void overlay_neigh_publish(struct neigh_table *next)
+{
+	const struct neigh_table *previous = atomic_exchange(&overlay.neigh, next);
+
+	if (previous == NULL)
+		return;
+	port_quiesce();
+	neigh_table_free((struct neigh_table *)previous);
 }
 
 bool overlay_reply_push(const struct reply *reply, uint16_t port, uint16_t vid)
@@ -94,6 +115,7 @@ uint16_t overlay_reply_pop(struct frame *frames, struct reply *storage, uint16_t
 		reply_frame(&storage[n], &frames[n]);
 		frames[n].in_port = slot->port;
 		frames[n].given_vid = slot->vid;
+		frames[n].no_learn = true;
 		n++;
 		atomic_store(&slot->state, SLOT_FREE);
 		atomic_fetch_sub(&overlay.n_waiting, 1);

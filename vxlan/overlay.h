@@ -21,6 +21,13 @@
 #define OVERLAY_UPLINKS_MAX 16
 #define OVERLAY_REPLIES_MAX 64
 
+/* What a VNI may send in a second. */
+struct overlay_limits {
+	struct bum_rate bum;	 /* broadcast, unknown and multicast */
+	struct bum_rate too_big; /* answers to frames that do not fit */
+	bool no_too_big;	 /* none at all */
+};
+
 /* Hands encapsulated frames to an uplink; writes drop of each. All have the same outer length. */
 typedef void (*overlay_send)(struct port *uplink, struct frame_out *outs, uint16_t n,
 			     uint8_t outer_len);
@@ -37,23 +44,32 @@ struct overlay_uplink {
 };
 
 struct overlay_view {
-	struct vtep_table *table;  /* owned */
-	struct neigh_table *neigh; /* owned; NULL: nothing is suppressed */
+	struct vtep_table *table; /* owned */
 	uint16_t n_uplinks;
 	struct overlay_uplink
 		uplinks[OVERLAY_UPLINKS_MAX]; /* vtep_nexthop.uplink is an index here */
 	uint32_t n_tunnels;
 	struct overlay_tunnel *tunnels; /* owned, by port index */
 	uint32_t n_switches;
-	uint16_t *tunnel_of;	/* owned, [peer * n_switches + sw]: port index or VTEP_NONE */
-	struct bum_rate *rates; /* owned, by VNI index */
+	uint16_t *tunnel_of; /* owned, [peer * n_switches + sw]: port index or VTEP_NONE */
+	struct overlay_limits *limits; /* owned, by VNI index */
 };
 
 /* Per VNI, by slot; added to atomically. */
 struct overlay_counters {
 	uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes; /* inner frames */
-	uint64_t tx_drops, suppressed, too_big_answers;
+	uint64_t rx_drops, tx_drops, suppressed, too_big_answers, announced;
+	uint64_t drops[DROP_N]; /* of both directions, by reason */
 } __attribute__((aligned(64)));
+
+/* Per remote VTEP, by slot: what it sent and was refused, by reason. Added to atomically. */
+struct overlay_vtep_counters {
+	uint64_t rx_drops[DROP_N];
+};
+
+struct overlay_meters {
+	struct bum_meter bum, too_big;
+};
 
 /** overlay_view_current() - For workers, within a burst; NULL when there is no overlay */
 const struct overlay_view *overlay_view_current(void);
@@ -71,7 +87,21 @@ void overlay_view_free(struct overlay_view *view);
 
 /** overlay_counters() - Of a VNI's slot, 0..VTEP_VNIS_MAX-1; never NULL */
 struct overlay_counters *overlay_counters(uint16_t slot);
-struct bum_meter *overlay_meter(uint16_t slot);
+struct overlay_meters *overlay_meters(uint16_t slot);
+
+/** overlay_vtep_counters() - Of a remote VTEP's slot, 0..VTEP_PEERS_MAX-1; never NULL */
+struct overlay_vtep_counters *overlay_vtep_counters(uint16_t slot);
+
+/** overlay_neigh_current() - Who has which address; NULL: nobody is known. For workers, within a burst. */
+const struct neigh_table *overlay_neigh_current(void);
+
+/**
+ * overlay_neigh_publish() - Make @next the workers' table
+ * @next: owned from now on; NULL: nobody is known
+ *
+ * Returns after the grace period; the previous one has been freed. Context: control thread.
+ */
+void overlay_neigh_publish(struct neigh_table *next);
 
 /** overlay_count() - Add to a counter that several workers share */
 static inline void overlay_count(uint64_t *counter, uint64_t n)
@@ -80,12 +110,12 @@ static inline void overlay_count(uint64_t *counter, uint64_t n)
 }
 
 /**
- * overlay_reply_push() - Let an answer enter the datapath as if it had come through a tunnel
+ * overlay_reply_push() - Let a frame that was made here enter the datapath
  * @reply: copied; untagged
- * @port:  index of the tunnel's port
+ * @port:  index of the port it shall seem to have come from: a tunnel for an answer in the name of a station there
  * @vid:   VLAN
  *
- * Return: false if too many wait; the guest will ask again. Context: workers.
+ * Nothing is learned from it. Return: false if too many wait. Context: any thread.
  */
 bool overlay_reply_push(const struct reply *reply, uint16_t port, uint16_t vid);
 

@@ -3,12 +3,10 @@
 #include "suppress.h"
 
 #include "checksum.h"
+#include "nd.h"
 #include "wire.h"
 
 enum { ARP_REQUEST = 1, ARP_REPLY = 2 };
-enum { ND_SOLICIT = 135, ND_ADVERT = 136, ND_OPT_SOURCE = 1, ND_OPT_TARGET = 2 };
-enum { ND_LEN = 24, ND_OPT_LEN = 8 };
-enum { NA_ROUTER = 0x80, NA_SOLICITED = 0x40, NA_OVERRIDE = 0x20 };
 
 /* Layer 2 of the answer: from the station that has the address to the one that asked, tags as they came. */
 static void reply_l2(const struct frame *f, uint16_t l3_off, const struct neigh_entry *entry,
@@ -19,9 +17,22 @@ static void reply_l2(const struct frame *f, uint16_t l3_off, const struct neigh_
 	memcpy(reply->bytes + 12, f->hdr + 12, l3_off - 12);
 }
 
+/* Who may be answered for: not the asker itself, and under a probe only who is sure to be there. */
+static const struct neigh_entry *entry_find(const struct neigh_table *table, uint32_t vni,
+					    const struct vxlan_ip *target, const struct frame *f,
+					    bool is_probe)
+{
+	const struct neigh_entry *entry = neigh_table_find(table, vni, target);
+
+	if (entry == NULL || memcmp(entry->mac, f->hdr + 6, 6) == 0)
+		return NULL;
+	return is_probe && !entry->is_static ? NULL : entry;
+}
+
 /* RFC 826 for Ethernet and IPv4. */
 static enum suppress_result answer_arp(const struct neigh_table *table, uint32_t vni,
-				       const struct frame *f, uint16_t l3_off, struct reply *reply)
+				       const struct frame *f, uint16_t l3_off, struct reply *reply,
+				       const struct neigh_entry **found)
 {
 	static const uint8_t ethernet_ip4_request[8] = {0, 1, 8, 0, 6, 4, 0, ARP_REQUEST};
 	const uint8_t *arp = f->hdr + l3_off;
@@ -36,9 +47,10 @@ static enum suppress_result answer_arp(const struct neigh_table *table, uint32_t
 	if (memcmp(arp + 8, f->hdr + 6, 6) != 0)
 		return SUPPRESS_PASS; /* asks in another's name: not ours to judge */
 	memcpy(target.b, arp + 24, 4);
-	entry = neigh_table_find(table, vni, &target);
-	if (entry == NULL || memcmp(entry->mac, f->hdr + 6, 6) == 0)
+	entry = entry_find(table, vni, &target, f, wire_get32(arp + 14) == 0);
+	if (entry == NULL)
 		return SUPPRESS_PASS;
+	*found = entry;
 
 	reply_l2(f, l3_off, entry, reply);
 	memcpy(out, ethernet_ip4_request, 8);
@@ -51,66 +63,32 @@ static enum suppress_result answer_arp(const struct neigh_table *table, uint32_t
 	return SUPPRESS_ANSWER;
 }
 
-/* RFC 4861 §7.1.1: is this a valid neighbour solicitation, whole in the snapshot? */
-static bool is_solicitation(const struct frame *f, uint16_t l3_off, uint16_t *nd_len)
-{
-	const uint8_t *ip = f->hdr + l3_off;
-	const uint8_t *nd = ip + WIRE_IP6_LEN;
-	uint64_t sum;
-
-	if (f->hdr_len < l3_off + WIRE_IP6_LEN + ND_LEN || ip[0] >> 4 != 6)
-		return false;
-	*nd_len = wire_get16(ip + 4);
-	if (ip[6] != WIRE_PROTO_ICMP6 || ip[7] != 255 || nd[0] != ND_SOLICIT || nd[1] != 0)
-		return false;
-	if (*nd_len < ND_LEN || *nd_len > f->hdr_len - l3_off - WIRE_IP6_LEN || nd[8] == 0xff)
-		return false;
-	if ((f->offload.flags & FRAME_NEEDS_CSUM) != 0)
-		return true;
-	sum = checksum_pseudo(ip + 8, 32, WIRE_PROTO_ICMP6, *nd_len) + checksum_sum(nd, *nd_len);
-	return checksum_fold(sum) == UINT16_MAX;
-}
-
-/* The MAC in a source link-layer option, NULL without one or if an option is malformed (length 0). */
-static const uint8_t *source_option(const uint8_t *nd, uint16_t nd_len)
-{
-	for (uint16_t off = ND_LEN; off + ND_OPT_LEN <= nd_len;) {
-		uint16_t len = (uint16_t)(nd[off + 1] * 8);
-
-		if (len == 0 || off + len > nd_len)
-			return NULL;
-		if (nd[off] == ND_OPT_SOURCE && len == ND_OPT_LEN)
-			return nd + off + 2;
-		off = (uint16_t)(off + len);
-	}
-	return NULL;
-}
-
 static enum suppress_result answer_nd(const struct neigh_table *table, uint32_t vni,
-				      const struct frame *f, uint16_t l3_off, struct reply *reply)
+				      const struct frame *f, uint16_t l3_off, struct reply *reply,
+				      const struct neigh_entry **found)
 {
 	static const uint8_t unspecified[16];
 	static const uint8_t all_nodes[16] = {0xff, 0x02, [15] = 1};
 	const uint8_t *ip = f->hdr + l3_off;
-	const uint8_t *nd = ip + WIRE_IP6_LEN;
 	struct vxlan_ip target = {.is_v6 = 1};
 	const struct neigh_entry *entry;
 	const uint8_t *source;
 	uint8_t *out = reply->bytes + l3_off;
 	uint8_t *na = out + WIRE_IP6_LEN;
-	uint16_t nd_len;
+	struct nd nd;
 	bool is_dad;
 
-	if (!is_solicitation(f, l3_off, &nd_len) || ip[24] != 0xff)
+	if (!nd_parse(f, l3_off, &nd) || nd.type != ND_SOLICIT || ip[24] != 0xff)
 		return SUPPRESS_PASS;
 	is_dad = memcmp(ip + 8, unspecified, 16) == 0;
-	source = source_option(nd, nd_len);
+	source = nd_option(&nd, ND_OPT_SOURCE);
 	if (source != NULL && (is_dad || memcmp(source, f->hdr + 6, 6) != 0))
 		return SUPPRESS_PASS;
-	memcpy(target.b, nd + 8, 16);
-	entry = neigh_table_find(table, vni, &target);
-	if (entry == NULL || memcmp(entry->mac, f->hdr + 6, 6) == 0)
+	memcpy(target.b, nd.target, 16);
+	entry = entry_find(table, vni, &target, f, is_dad);
+	if (entry == NULL)
 		return SUPPRESS_PASS;
+	*found = entry;
 
 	reply_l2(f, l3_off, entry, reply);
 	memset(out, 0, WIRE_IP6_LEN + ND_LEN + ND_OPT_LEN);
@@ -143,7 +121,8 @@ static enum suppress_result answer_nd(const struct neigh_table *table, uint32_t 
 }
 
 enum suppress_result suppress_request(const struct neigh_table *table, uint32_t vni,
-				      const struct frame *f, struct reply *reply)
+				      const struct frame *f, struct reply *reply,
+				      const struct neigh_entry **found)
 {
 	uint16_t l3_off = 0;
 	uint16_t type = wire_ethertype(f->hdr, f->hdr_len, &l3_off);
@@ -151,6 +130,6 @@ enum suppress_result suppress_request(const struct neigh_table *table, uint32_t 
 	/* A unicast request tests whether the station is alive; only it may answer. */
 	if ((type != WIRE_TYPE_ARP && type != WIRE_TYPE_IP6) || (f->hdr[0] & 1) == 0)
 		return SUPPRESS_PASS;
-	return type == WIRE_TYPE_ARP ? answer_arp(table, vni, f, l3_off, reply)
-				     : answer_nd(table, vni, f, l3_off, reply);
+	return type == WIRE_TYPE_ARP ? answer_arp(table, vni, f, l3_off, reply, found)
+				     : answer_nd(table, vni, f, l3_off, reply, found);
 }

@@ -14,15 +14,14 @@
 #include "overlay.h"
 #include "suppress.h"
 #include "toobig.h"
+#include "wire.h"
 #include "vlan.h"
 
-#define ANSWERS_PER_S 1000
-#define ANSWERS_BURST 64
+#define TAG_OFFSET 12
 
 struct tunnel_port {
 	struct port port; /* first: see port.h */
 	uint16_t index;
-	struct bum_meter answers; /* too-big answers: one per frame would double a flood */
 	/* control thread only */
 	bool usable;
 	char detail[128];
@@ -56,49 +55,81 @@ static bool answers_requests(const struct vtep_vni *vni, uint16_t peer)
 	return vni->n_flood > 0 && vni->flood[0] == peer;
 }
 
-/* Why a flooded frame may not leave although the VNI is there. */
-static enum drop_reason refuse_flood(const struct overlay_view *view, struct tunnel_port *tunnel,
-				     uint16_t peer, uint32_t vni_index, struct frame *f)
+/*
+ * A request that is known to have an answer: the first VTEP of the flood list gives it, in the name of the station and as if from its
+ * tunnel. A station of this host has heard the request and answers itself.
+ */
+static void answer(const struct overlay_view *view, const struct tunnel_port *tunnel,
+		   const struct vtep_vni *vni, uint16_t peer, const struct neigh_entry *entry,
+		   const struct frame *f, struct reply *reply)
+{
+	uint16_t port;
+
+	if (!answers_requests(vni, peer))
+		return;
+	overlay_count(&overlay_counters(vni->slot)->suppressed, 1);
+	port = entry->port != VTEP_NONE ? entry->port : tunnel->index;
+	if (port >= view->n_tunnels || view->tunnels[port].port == NULL)
+		return;
+	reply_untag(f, reply);
+	overlay_reply_push(reply, port, f->vid);
+}
+
+/* Why a frame to all may not leave although the VNI is there. */
+static enum drop_reason refuse_flood(const struct overlay_view *view,
+				     const struct tunnel_port *tunnel, uint16_t peer,
+				     uint32_t vni_index, const struct frame *f)
 {
 	const struct vtep_vni *vni = &view->table->vnis[vni_index];
+	const struct bum_rate *rate = &view->limits[vni_index].bum;
+	const struct neigh_table *neigh;
+	const struct neigh_entry *entry;
 	struct reply reply;
-	bool in_list = false;
 
-	if (vni->flood_off)
+	if (vni->flood_off || !vtep_member_floods(view->table, peer, vni->vni))
 		return DROP_VXLAN_BUM_OFF;
-	for (uint32_t i = 0; i < vni->n_flood && !in_list; i++)
-		in_list = vni->flood[i] == peer;
-	if (!in_list)
-		return DROP_VXLAN_BUM_OFF;
-	if (view->neigh != NULL &&
-	    suppress_request(view->neigh, vni->vni, f, &reply) == SUPPRESS_ANSWER) {
-		reply_untag(f, &reply);
-		if (answers_requests(vni, peer)) {
-			overlay_reply_push(&reply, tunnel->index, f->vid);
-			overlay_count(&overlay_counters(vni->slot)->suppressed, 1);
-		}
+	neigh = vni->suppress ? overlay_neigh_current() : NULL;
+	if (neigh != NULL &&
+	    suppress_request(neigh, vni->vni, f, &reply, &entry) == SUPPRESS_ANSWER) {
+		answer(view, tunnel, vni, peer, entry, f, &reply);
 		return DROP_VXLAN_SUPPRESSED;
 	}
-	if (view->rates[vni_index].ns_per_frame != 0 &&
-	    !bum_meter_take(overlay_meter(vni->slot), &view->rates[vni_index], now_ns()))
+	if (rate->ns_per_frame != 0 &&
+	    !bum_meter_take(&overlay_meters(vni->slot)->bum, rate, now_ns()))
 		return DROP_VXLAN_BUM_LIMIT;
 	return DROP_NONE;
 }
 
+/* A tag that is left behind the switch's own goes, or the frame does: RFC 7348 §6.1. */
+static enum drop_reason inner_untag(const struct vtep_vni *vni, struct frame_out *out)
+{
+	const struct frame *f = out->f;
+
+	if (vni->tag == VTEP_TAG_KEEP)
+		return DROP_NONE;
+	if (vni->tag == VTEP_TAG_REFUSE)
+		return DROP_VXLAN_INNER_TAGGED;
+	memcpy(out->prefix, f->hdr, TAG_OFFSET);
+	out->prefix_len = TAG_OFFSET;
+	out->skip = (uint8_t)(TAG_OFFSET + f->n_tags * WIRE_TAG_LEN);
+	return DROP_NONE;
+}
+
 static void tell_too_big(const struct overlay_view *view, struct tunnel_port *tunnel,
-			 const struct vtep_peer *peer, const struct vtep_vni *vni,
+			 const struct vtep_peer *peer, uint32_t vni_index,
 			 const struct frame_out *out)
 {
-	struct bum_rate rate = bum_rate(ANSWERS_PER_S, ANSWERS_BURST);
+	const struct overlay_limits *limits = &view->limits[vni_index];
+	uint16_t slot = view->table->vnis[vni_index].slot;
 	struct reply reply;
 
-	(void)view;
-	if (!bum_meter_take(&tunnel->answers, &rate, now_ns()) ||
+	if (limits->no_too_big ||
+	    !bum_meter_take(&overlay_meters(slot)->too_big, &limits->too_big, now_ns()) ||
 	    !toobig_reply(out->f, toobig_mtu(peer, out), &reply))
 		return;
 	reply_untag(out->f, &reply);
 	if (overlay_reply_push(&reply, tunnel->index, out->f->vid))
-		overlay_count(&overlay_counters(vni->slot)->too_big_answers, 1);
+		overlay_count(&overlay_counters(slot)->too_big_answers, 1);
 }
 
 /* Frames that may leave, next to each other: headers, then the uplinks their next hops are on. */
@@ -177,8 +208,11 @@ static void account(const struct overlay_view *view, struct tunnel_port *tunnel,
 			continue;
 		}
 		if (outs[i].drop == DROP_VXLAN_TOO_BIG)
-			tell_too_big(view, tunnel, peer, vni, &outs[i]);
-		tally.drops += outs[i].drop != DROP_VXLAN_SUPPRESSED;
+			tell_too_big(view, tunnel, peer, dests[i].vni, &outs[i]);
+		if (outs[i].drop == DROP_VXLAN_SUPPRESSED)
+			continue;
+		tally.drops++;
+		overlay_count(&tally.counters->drops[outs[i].drop], 1);
 	}
 	tally_close(&tally);
 }
@@ -192,7 +226,7 @@ static void tunnel_burst(const struct overlay_view *view, struct tunnel_port *tu
 	int32_t vni = -1;
 
 	for (i = 0; i < n; i++) {
-		enum drop_reason reason;
+		enum drop_reason reason = DROP_NONE;
 
 		if (outs[i].f->vid != vid) {
 			vid = outs[i].f->vid;
@@ -203,9 +237,12 @@ static void tunnel_burst(const struct overlay_view *view, struct tunnel_port *tu
 			dests[i].vni = VTEP_NONE;
 		} else {
 			dests[i] = (struct encap_dest){.vni = (uint16_t)vni, .peer = me->peer};
-			if (outs[i].f->verdict != FRAME_TO_FLOOD)
-				continue;
-			reason = refuse_flood(view, tunnel, me->peer, (uint32_t)vni, outs[i].f);
+			if (outs[i].f->verdict == FRAME_TO_FLOOD)
+				reason = refuse_flood(view, tunnel, me->peer, (uint32_t)vni,
+						      outs[i].f);
+			if (reason == DROP_NONE &&
+			    outs[i].f->n_tags * WIRE_TAG_LEN > outs[i].f->strip)
+				reason = inner_untag(&view->table->vnis[vni], &outs[i]);
 			if (reason == DROP_NONE)
 				continue;
 			outs[i].drop = (uint8_t)reason;

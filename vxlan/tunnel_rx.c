@@ -38,6 +38,25 @@ static uint16_t tunnel_index(const struct overlay_view *view, uint16_t peer, uin
 	return sw < view->n_switches ? view->tunnel_of[peer * view->n_switches + sw] : VTEP_NONE;
 }
 
+/* Counted once on the uplink, and again for those it may be about. */
+static void refused(const struct overlay_view *view, struct port *uplink, uint16_t worker,
+		    const struct decap_info *info)
+{
+	port_drop(uplink, worker, info->drop, 1);
+	if (info->peer != VTEP_NONE) {
+		const struct vtep_peer *peer = &view->table->peers[info->peer];
+
+		overlay_count(&overlay_vtep_counters(peer->slot)->rx_drops[info->drop], 1);
+	}
+	if (info->vni != VTEP_NONE) {
+		struct overlay_counters *counters =
+			overlay_counters(view->table->vnis[info->vni].slot);
+
+		overlay_count(&counters->rx_drops, 1);
+		overlay_count(&counters->drops[info->drop], 1);
+	}
+}
+
 uint16_t tunnel_rx(const struct overlay_view *view, struct port *uplink, uint16_t worker,
 		   struct frame *frames, uint16_t n, struct pull_scratch *scratch)
 {
@@ -54,7 +73,7 @@ uint16_t tunnel_rx(const struct overlay_view *view, struct port *uplink, uint16_
 	decap_burst(view->table, frames, infos, n, scratch);
 	for (uint16_t i = 0; i < n; i++) {
 		if (infos[i].verdict == DECAP_DROP)
-			port_drop(uplink, worker, infos[i].drop, 1);
+			refused(view, uplink, worker, &infos[i]);
 		if (infos[i].verdict != DECAP_INNER)
 			continue;
 		if (last == NULL || infos[i].vni != last->vni || infos[i].peer != last->peer) {

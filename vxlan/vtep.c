@@ -12,11 +12,12 @@
 #include <stdlib.h>
 
 #include "checksum.h"
+#include "ecn.h"
 #include "wire.h"
 
 struct vtep_slot {
-	uint64_t key; /* + 1: 0 is an empty slot */
-	uint32_t value;
+	uint64_t key;	/* + 1: 0 is an empty slot */
+	uint32_t value; /* index; of a member: << 1, and 1 if it floods */
 };
 
 static inline uint32_t hash64(uint64_t key)
@@ -115,7 +116,16 @@ int32_t vtep_vni_of_vlan(const struct vtep_table *table, uint16_t sw, uint16_t v
 
 int32_t vtep_member_find(const struct vtep_table *table, uint16_t peer, uint32_t vni)
 {
-	return slots_find(table->member_slots, table->member_mask, member_key(peer, vni));
+	int32_t value = slots_find(table->member_slots, table->member_mask, member_key(peer, vni));
+
+	return value < 0 ? -1 : value >> 1;
+}
+
+bool vtep_member_floods(const struct vtep_table *table, uint16_t peer, uint32_t vni)
+{
+	int32_t value = slots_find(table->member_slots, table->member_mask, member_key(peer, vni));
+
+	return value >= 0 && (value & 1) != 0;
 }
 
 /* RFC 7348 §5, with DF (nothing of ours may be fragmented) and IP id 0 (RFC 6864 §4.1: atomic datagrams). */
@@ -160,16 +170,22 @@ static void peer_write_outer(struct vtep_peer *peer, const struct vxlan_ip *loca
 	udp[WIRE_UDP_LEN] = VXLAN_FLAG_VNI;
 }
 
-static void peer_fill(struct vtep_peer *peer, const struct vtep_peer_spec *from, uint8_t csum)
+static void peer_fill(struct vtep_peer *peer, const struct vtep_peer_spec *from)
 {
 	uint16_t overhead;
 
 	peer->remote = from->remote;
 	peer->local = from->local;
-	peer->port = from->port;
+	peer->slot = from->slot;
 	peer->is_v6 = from->remote.is_v6;
 	peer->outer_len = (uint8_t)vxlan_outer_len(peer->is_v6);
-	peer->fill_csum = csum == VTEP_CSUM_FILL || (csum == VTEP_CSUM_AUTO && peer->is_v6);
+	peer->fill_csum =
+		from->csum == VTEP_CSUM_ON || (from->csum == VTEP_CSUM_AUTO && peer->is_v6);
+	peer->zero_csum6_rx = from->csum == VTEP_CSUM_ZERO;
+	peer->tos_fixed = from->dscp_fixed ? (uint8_t)(from->dscp << 2) : 0;
+	peer->tos_mask = from->dscp_fixed ? ECN_MASK : UINT8_MAX;
+	peer->src_port_min = from->src_port_max != 0 ? from->src_port_min : 49152;
+	peer->src_port_max = from->src_port_max != 0 ? from->src_port_max : 65535;
 	overhead = (uint16_t)(peer->outer_len - WIRE_ETH_LEN);
 	peer->inner_max = UINT16_MAX - VXLAN_OUTER_LEN6;
 	/* Only resolved next hops are used; the smallest of their MTUs is what fits, whichever is chosen. */
@@ -197,8 +213,10 @@ static void table_add_peers(struct vtep_table *table, const struct vtep_spec *sp
 		uint32_t i =
 			peer_hash(&spec->peers[p].remote, spec->peers[p].local) & table->peer_mask;
 
-		peer_fill(peer, &spec->peers[p], spec->csum);
-		peer_write_outer(peer, &table->locals[peer->local], table->udp_port,
+		peer_fill(peer, &spec->peers[p]);
+		peer_write_outer(peer, &table->locals[peer->local],
+				 spec->peers[p].udp_port != 0 ? spec->peers[p].udp_port
+							      : table->udp_port,
 				 spec->ttl != 0 ? spec->ttl : 64);
 		while (table->peer_slots[i] != VTEP_NONE)
 			i = (i + 1) & table->peer_mask;
@@ -221,6 +239,8 @@ static void table_add_vnis(struct vtep_table *table, const struct vtep_spec *spe
 					 .tag = from->tag,
 					 .flood_off = from->flood_off,
 					 .learning_off = from->learning_off,
+					 .suppress = from->suppress,
+					 .announce = from->announce,
 					 .flood = next,
 					 .members = next,
 					 .n_members = from->n_members};
@@ -237,7 +257,8 @@ static void table_add_vnis(struct vtep_table *table, const struct vtep_spec *spe
 			slots_add(table->fid_slots, table->fid_mask, fid_key(vni->sw, vni->vid), v);
 		for (uint32_t m = 0; m < vni->n_members; m++)
 			slots_add(table->member_slots, table->member_mask,
-				  member_key(vni->members[m], vni->vni), v);
+				  member_key(vni->members[m], vni->vni),
+				  v << 1 | (m < vni->n_flood));
 	}
 }
 
@@ -263,11 +284,6 @@ int vtep_table_new(const struct vtep_spec *spec, struct vtep_table **out, struct
 		goto no_memory;
 	table->bytes = sizeof(*table);
 	table->udp_port = spec->udp_port != 0 ? spec->udp_port : VXLAN_UDP_PORT;
-	table->src_port_min = spec->src_port_max != 0 ? spec->src_port_min : 49152;
-	table->src_port_max = spec->src_port_max != 0 ? spec->src_port_max : 65535;
-	table->dscp_fixed = spec->dscp_fixed;
-	table->fixed_tos = (uint8_t)(spec->dscp << 2);
-	table->zero_csum6_rx = spec->zero_csum6_rx;
 	table->n_locals = spec->n_locals;
 	table->n_peers = spec->n_peers;
 	table->n_vnis = spec->n_vnis;

@@ -35,8 +35,8 @@ enum vtep_tag {
 
 enum vtep_csum {
 	VTEP_CSUM_AUTO, /* IPv4: 0, IPv6: filled */
-	VTEP_CSUM_ZERO, /* IPv6 too: RFC 6935; the far end must have been told */
-	VTEP_CSUM_FILL
+	VTEP_CSUM_ON,	/* filled */
+	VTEP_CSUM_ZERO /* 0, also over IPv6 and also taken from there: RFC 6935; the far end must have been told */
 };
 
 /* Where to hand a packet for a peer: from the kernel's routes and neighbours. */
@@ -50,9 +50,14 @@ struct vtep_nexthop {
 
 struct vtep_peer_spec {
 	struct vxlan_ip remote;
-	uint16_t local;	     /* index in vtep_spec.locals; same family */
-	uint16_t port;	     /* index of the port that stands for this peer, passed through */
-	uint16_t n_nexthops; /* 0: no route */
+	uint16_t local;	   /* index in vtep_spec.locals; same family */
+	uint16_t slot;	   /* the caller's number, stable while the peer lives: counters */
+	uint16_t udp_port; /* it listens on; 0: the same as we */
+	uint16_t src_port_min, src_port_max; /* 0, 0: 49152..65535 */
+	bool dscp_fixed;		     /* false: the outer DSCP is the inner one */
+	uint8_t dscp;			     /* 0..63, when fixed */
+	uint8_t csum;			     /* enum vtep_csum */
+	uint16_t n_nexthops;		     /* 0: no route */
 	struct vtep_nexthop nexthops[VTEP_NEXTHOPS_MAX];
 };
 
@@ -70,19 +75,16 @@ struct vtep_vni_spec {
 	uint8_t tag;   /* enum vtep_tag */
 	bool flood_off;	   /* no broadcast, unknown or multicast leaves through tunnels */
 	bool learning_off; /* stations behind tunnels come from the control plane only */
+	bool suppress;	   /* ARP and ND requests are answered from what is known */
+	bool announce;	   /* passed through: stations that attach are announced */
 	uint32_t n_members;
 	const struct vtep_member *members;
 };
 
 /* Borrowed for vtep_table_new(); nothing of it is kept. */
 struct vtep_spec {
-	uint16_t udp_port;		     /* 0: VXLAN_UDP_PORT */
-	uint16_t src_port_min, src_port_max; /* 0, 0: 49152..65535 */
-	uint8_t ttl;			     /* 0: 64 */
-	bool dscp_fixed;		     /* false: the outer DSCP is the inner one */
-	uint8_t dscp;			     /* 0..63, when fixed */
-	uint8_t csum;			     /* enum vtep_csum */
-	bool zero_csum6_rx;		     /* take IPv6 packets without a UDP checksum */
+	uint16_t udp_port; /* we listen on; 0: VXLAN_UDP_PORT */
+	uint8_t ttl;	   /* 0: 64 */
 	uint16_t n_locals;
 	const struct vxlan_ip *locals;
 	uint16_t n_peers;
@@ -100,10 +102,14 @@ struct vtep_peer {
 	uint8_t outer_len;	  /* 50 or 70 */
 	bool is_v6;
 	bool fill_csum;
+	bool zero_csum6_rx; /* IPv6 packets without a UDP checksum are taken from it */
+	uint8_t tos_fixed;  /* DSCP << 2, or 0 */
+	uint8_t tos_mask;   /* what is taken over from the inner header */
+	uint16_t src_port_min, src_port_max;
 	uint8_t unusable; /* enum drop_reason while there is no usable next hop, else DROP_NONE */
 	uint16_t n_nexthops; /* usable ones */
 	uint16_t inner_max;  /* largest inner frame in bytes, Ethernet header included */
-	uint16_t local, port;
+	uint16_t local, slot;
 	struct vxlan_ip remote;
 	struct vtep_nexthop nexthops[VTEP_NEXTHOPS_MAX];
 };
@@ -112,7 +118,7 @@ struct vtep_vni {
 	uint32_t vni;
 	uint16_t sw, vid, slot;
 	uint8_t tag;
-	bool flood_off, learning_off;
+	bool flood_off, learning_off, suppress, announce;
 	uint32_t n_flood;
 	const uint16_t *flood; /* peers */
 	uint32_t n_members;
@@ -120,9 +126,7 @@ struct vtep_vni {
 };
 
 struct vtep_table {
-	uint16_t udp_port, src_port_min, src_port_max;
-	uint8_t fixed_tos; /* DSCP << 2 */
-	bool dscp_fixed, zero_csum6_rx;
+	uint16_t udp_port;
 	uint16_t n_locals, n_peers;
 	uint32_t n_vnis;
 	struct vxlan_ip locals[VTEP_LOCALS_MAX];
@@ -168,5 +172,8 @@ int32_t vtep_vni_of_vlan(const struct vtep_table *table, uint16_t sw, uint16_t v
 
 /** vtep_member_find() - The VNI's index if @peer takes part in it, else -1: the check against impostors */
 int32_t vtep_member_find(const struct vtep_table *table, uint16_t peer, uint32_t vni);
+
+/** vtep_member_floods() - Whether @peer is in the flood list of a VNI */
+bool vtep_member_floods(const struct vtep_table *table, uint16_t peer, uint32_t vni);
 
 #endif

@@ -18,8 +18,7 @@ static const char *ip_text(const struct vxlan_ip *ip, char text[IP_TEXT_MAX])
 	return inet_ntop(ip->is_v6 ? AF_INET6 : AF_INET, ip->b, text, IP_TEXT_MAX);
 }
 
-/* Why an address cannot be a VTEP, NULL if it can. */
-static const char *ip_unfit(const struct vxlan_ip *ip)
+const char *vxlan_ip_unfit(const struct vxlan_ip *ip)
 {
 	static const uint8_t zero[16];
 	static const uint8_t loopback6[16] = {[15] = 1};
@@ -46,7 +45,7 @@ static int check_locals(const struct vtep_spec *spec, struct err *err)
 		return err_set(err, EINVAL, "%u local VTEP addresses are more than the %u possible",
 			       spec->n_locals, VTEP_LOCALS_MAX);
 	for (uint16_t i = 0; i < spec->n_locals; i++) {
-		const char *unfit = ip_unfit(&spec->locals[i]);
+		const char *unfit = vxlan_ip_unfit(&spec->locals[i]);
 
 		if (unfit != NULL)
 			return err_set(
@@ -66,7 +65,7 @@ static int check_peer(const struct vtep_spec *spec, const struct vtep_peer_spec 
 		      struct err *err)
 {
 	char text[IP_TEXT_MAX], local[IP_TEXT_MAX];
-	const char *unfit = ip_unfit(&peer->remote);
+	const char *unfit = vxlan_ip_unfit(&peer->remote);
 
 	ip_text(&peer->remote, text);
 	if (unfit != NULL)
@@ -87,6 +86,17 @@ static int check_peer(const struct vtep_spec *spec, const struct vtep_peer_spec 
 				"remote VTEP %s is an address of this host; give the other host's",
 				text);
 	}
+	if (peer->src_port_max != 0 &&
+	    (peer->src_port_min == 0 || peer->src_port_min > peer->src_port_max))
+		return err_set(err, EINVAL,
+			       "remote VTEP %s: source ports %u-%u: the range is empty", text,
+			       peer->src_port_min, peer->src_port_max);
+	if (peer->dscp > 63)
+		return err_set(err, EINVAL, "remote VTEP %s: DSCP %u is outside 0..63", text,
+			       peer->dscp);
+	if (peer->csum > VTEP_CSUM_ZERO)
+		return err_set(err, EINVAL,
+			       "remote VTEP %s: unknown treatment of outer UDP checksums", text);
 	if (spec->locals[peer->local].is_v6 != peer->remote.is_v6)
 		return err_set(err, EINVAL,
 			       "remote VTEP %s: reached from %s, which is of another family; use "
@@ -228,14 +238,6 @@ int vtep_spec_check(const struct vtep_spec *spec, struct err *err)
 	uint32_t *seen;
 	int ret;
 
-	if (spec->src_port_max != 0 &&
-	    (spec->src_port_min == 0 || spec->src_port_min > spec->src_port_max))
-		return err_set(err, EINVAL, "source ports %u-%u: the range is empty",
-			       spec->src_port_min, spec->src_port_max);
-	if (spec->dscp > 63)
-		return err_set(err, EINVAL, "DSCP %u is outside 0..63", spec->dscp);
-	if (spec->csum > VTEP_CSUM_FILL)
-		return err_set(err, EINVAL, "unknown treatment of outer UDP checksums");
 	if (spec->n_vnis > VTEP_VNIS_MAX)
 		return err_set(err, EINVAL, "%u VNIs are more than the %u possible", spec->n_vnis,
 			       VTEP_VNIS_MAX);

@@ -36,6 +36,12 @@ static inline bool vxlan_ip_equal(const struct vxlan_ip *a, const struct vxlan_i
 	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0 && a->is_v6 == b->is_v6;
 }
 
+/**
+ * vxlan_ip_unfit() - Why an address cannot be one host's: unspecified, multicast, loopback, reserved
+ * Return: the word, NULL if it can.
+ */
+const char *vxlan_ip_unfit(const struct vxlan_ip *ip);
+
 /** vxlan_outer_len() - Bytes in front of the inner frame */
 static inline uint16_t vxlan_outer_len(bool is_v6)
 {

@@ -10,7 +10,14 @@
 #include "lab/daemon.h"
 #include "lab/rpc.h"
 
-enum value_kind { VALUE_TEXT, VALUE_NUMBER, VALUE_LIST, VALUE_SWITCH };
+enum value_kind {
+	VALUE_TEXT,
+	VALUE_NUMBER,
+	VALUE_NUMBER_OR_WORD,
+	VALUE_LIST,
+	VALUE_NEIGHBOURS,
+	VALUE_SWITCH
+};
 
 /* What a user may set of an object: option, key of the RPC, how it is written. */
 struct field {
@@ -25,16 +32,16 @@ struct object {
 	const struct field *fields; /* ends with a NULL option */
 };
 
-#define FIELDS_MAX 10
+#define FIELDS_MAX 15
 
-static const struct field uplink_fields[] = {{"interface", "ifname", VALUE_TEXT},
-					     {"local", "local", VALUE_LIST},
-					     {"udp-port", "udp_port", VALUE_NUMBER},
-					     {"mode", "mode", VALUE_TEXT},
-					     {NULL, NULL, VALUE_TEXT}};
-static const struct field vtep_fields[] = {{"uplink", "uplink", VALUE_TEXT},
-					   {"remote", "remote", VALUE_TEXT},
-					   {NULL, NULL, VALUE_TEXT}};
+static const struct field uplink_fields[] = {
+	{"interface", "ifname", VALUE_TEXT},	      {"local", "local", VALUE_LIST},
+	{"udp-port", "udp_port", VALUE_NUMBER},	      {"mode", "mode", VALUE_TEXT},
+	{"source-ports", "source_ports", VALUE_TEXT}, {NULL, NULL, VALUE_TEXT}};
+static const struct field vtep_fields[] = {
+	{"uplink", "uplink", VALUE_TEXT},	{"remote", "remote", VALUE_TEXT},
+	{"udp-port", "udp_port", VALUE_NUMBER}, {"dscp", "dscp", VALUE_NUMBER_OR_WORD},
+	{"checksum", "checksum", VALUE_TEXT},	{NULL, NULL, VALUE_TEXT}};
 static const struct field vni_fields[] = {{"switch", "switch", VALUE_TEXT},
 					  {"vlan", "vlan", VALUE_NUMBER},
 					  {"vteps", "vteps", VALUE_LIST},
@@ -43,6 +50,11 @@ static const struct field vni_fields[] = {{"switch", "switch", VALUE_TEXT},
 					  {"flood", "flood", VALUE_SWITCH},
 					  {"learning", "learning", VALUE_SWITCH},
 					  {"tag", "tag", VALUE_TEXT},
+					  {"too-big-limit", "too_big_limit", VALUE_NUMBER},
+					  {"suppress", "suppress", VALUE_SWITCH},
+					  {"announce", "announce", VALUE_SWITCH},
+					  {"learn-vteps", "learn_vteps", VALUE_SWITCH},
+					  {"neighbours", "neighbours", VALUE_NEIGHBOURS},
 					  {NULL, NULL, VALUE_TEXT}};
 
 static const struct object object_uplink = {"uplink", "uplinks", "name", uplink_fields};
@@ -60,16 +72,39 @@ static json_t *number_value(const char *text)
 		       : json_integer((json_int_t)number);
 }
 
-static json_t *list_value(const char *text)
+/* ADDRESS=MAC, and "=router" behind it if it is one; NULL for anything else. */
+static json_t *neighbour_value(const char *word)
+{
+	const char *mac = strchr(word, '='), *more = mac != NULL ? strchr(mac + 1, '=') : NULL;
+	size_t mac_len;
+
+	if (mac == NULL || (more != NULL && strcmp(more, "=router") != 0))
+		return NULL;
+	mac_len = more != NULL ? (size_t)(more - mac - 1) : strlen(mac + 1);
+	return json_pack("{s:s%, s:s%, s:b}", "ip", word, (size_t)(mac - word), "mac", mac + 1,
+			 mac_len, "router", more != NULL);
+}
+
+static json_t *text_value(const char *word)
+{
+	return json_string(word);
+}
+
+/* Comma-separated; "" is the empty list. NULL if one of them is no good. */
+static json_t *list_value(const char *text, json_t *(*value)(const char *word))
 {
 	char *copy = strdup(text), *saved = NULL;
 	json_t *list = json_array();
+	bool good = copy != NULL;
 
 	for (char *word = copy != NULL ? strtok_r(copy, ",", &saved) : NULL; word != NULL;
 	     word = strtok_r(NULL, ",", &saved))
-		json_array_append_new(list, json_string(word));
+		good = json_array_append_new(list, value(word)) == 0 && good;
 	free(copy);
-	return list;
+	if (good)
+		return list;
+	json_decref(list);
+	return NULL;
 }
 
 static json_t *field_value(enum value_kind kind, const char *text)
@@ -77,8 +112,12 @@ static json_t *field_value(enum value_kind kind, const char *text)
 	switch (kind) {
 	case VALUE_NUMBER:
 		return number_value(text);
+	case VALUE_NUMBER_OR_WORD:
+		return text[0] >= '0' && text[0] <= '9' ? number_value(text) : json_string(text);
 	case VALUE_LIST:
-		return list_value(text);
+		return list_value(text, text_value);
+	case VALUE_NEIGHBOURS:
+		return list_value(text, neighbour_value);
 	case VALUE_SWITCH:
 		if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
 			return NULL;

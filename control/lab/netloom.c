@@ -69,7 +69,8 @@ static const struct command commands[] = {
 	 "MEMORY is the process' share of physical memory (PSS), guest memory included.\n"
 	 "Exit status: 0; 4 when the named lab is not up.\n",
 	 cmd_ps},
-	{"show", "ports|fdb|switches|links|drops|uplinks|vteps|vnis [--watch] [--json] [LAB]",
+	{"show",
+	 "ports|fdb|switches|links|drops|uplinks|vteps|vnis|neighbours [--watch] [--json] [LAB]",
 	 "what the switches see: ports and counters, addresses, drops",
 	 "  netloom show ports campus        counters per port\n"
 	 "  netloom show fdb                 which address is behind which port, in which VLAN\n"
@@ -77,7 +78,8 @@ static const struct command commands[] = {
 	 "  netloom show links campus        the cables of the lab file and their state\n"
 	 "  netloom show uplinks             ways to other hosts: AF_XDP or AF_PACKET, and why\n"
 	 "  netloom show vteps               other hosts: whether they are reachable, and why not\n"
-	 "  netloom show vnis                VLANs that reach them, with counters\n"
+	 "  netloom show vnis                VLANs that reach them, how they are, with counters\n"
+	 "  netloom show neighbours          who has which IP address in a VNI\n"
 	 "  netloom show ports --watch       once a second until Ctrl-C\n\n"
 	 "Without LAB: everything in netloomd, also what was made by hand.\n",
 	 cmd_show},
@@ -230,17 +232,27 @@ static const struct command commands[] = {
 	 cmd_port},
 	{"uplink",
 	 "add|set|delete NAME --interface IF --local ADDRESS[,ADDRESS] [--udp-port N]\n"
-	 "                    [--mode auto|af_xdp|af_packet]",
+	 "                      [--source-ports MIN-MAX] [--mode auto|af_xdp|af_packet]",
 	 "a kernel interface that leads to other hosts",
 	 "  netloom uplink add up --interface eth0 --local 192.0.2.1\n\n"
 	 "The kernel keeps the interface; netloomd takes the VXLAN packets for these addresses.\n"
+	 "--udp-port: where we listen, 4789 unless said.\n"
+	 "--source-ports: what we send from; each inner flow keeps to one (49152-65535).\n"
 	 "--mode auto takes AF_XDP on network cards whose driver has XDP, and AF_PACKET "
 	 "elsewhere;\n"
 	 "`netloom show uplinks` says which and why.\n",
 	 cmd_uplink},
-	{"vtep", "add|set|delete NAME --uplink UPLINK --remote ADDRESS",
+	{"vtep",
+	 "add|set|delete NAME --uplink UPLINK --remote ADDRESS [--udp-port N]\n"
+	 "                    [--dscp inherit|0..63] [--checksum auto|on|zero]",
 	 "another host, by its VXLAN address",
-	 "  netloom vtep add hostB --uplink up --remote 192.0.2.2\n\n"
+	 "  netloom vtep add hostB --uplink up --remote 192.0.2.2\n"
+	 "  netloom vtep set hostB --dscp 46\n\n"
+	 "--udp-port: where it listens, if that is not where we do.\n"
+	 "--dscp: of the packets to it; \"inherit\" takes that of the frame inside.\n"
+	 "--checksum: of UDP. auto: none over IPv4, filled over IPv6. zero: none over IPv6 either, "
+	 "and\n"
+	 "packets without one are taken from it; tell the other host as well.\n"
 	 "The other host may run netloom, Linux or Open vSwitch. `netloom show vteps` says "
 	 "whether\n"
 	 "it is reachable, and why not.\n",
@@ -248,14 +260,29 @@ static const struct command commands[] = {
 	{"vni",
 	 "add|set|delete NUMBER --switch SW --vlan V --vteps NAME[,NAME] [--mtu N] [--bum-limit "
 	 "N]\n"
-	 "                    [--flood on|off] [--learning on|off] [--tag strip|keep|refuse]",
+	 "                    [--flood on|off] [--learning on|off] [--tag strip|keep|refuse]\n"
+	 "                    [--suppress on|off] [--announce on|off] [--learn-vteps on|off]\n"
+	 "                    [--too-big-limit N] [--neighbours IP=MAC[=router][,IP=MAC]]",
 	 "let a VLAN of a switch reach other hosts",
 	 "  netloom vni add 10010 --switch lan --vlan 10 --vteps hostB,hostC\n"
 	 "  netloom vni set 10010 --bum-limit 1000\n"
 	 "  netloom vni delete 10010\n\n"
 	 "--mtu: the guests'; refused when the underlay cannot carry it (50 bytes more, IPv6 70).\n"
 	 "--bum-limit: broadcast, unknown and multicast, in packets a second, all copies "
-	 "counted.\n",
+	 "counted.\n"
+	 "--flood: whether they leave at all. --learning off: stations on other hosts are static "
+	 "only.\n"
+	 "--learn-vteps: others that send to it join the flood list while a station is known "
+	 "behind "
+	 "them.\n"
+	 "--tag: VLAN tags inside, besides the switch's own: removed, left alone, or the frame "
+	 "dropped.\n"
+	 "--suppress: ARP and ND requests are answered here from what was overheard or said in "
+	 "--neighbours.\n"
+	 "--announce: a station that attaches or moves in here is announced to the other hosts.\n"
+	 "--too-big-limit: ICMP answers a second to frames that do not fit; 0 for none.\n"
+	 "`netloom show vnis` says how it is, and why; `netloom show neighbours` who has which "
+	 "address.\n",
 	 cmd_vni},
 };
 

@@ -33,6 +33,8 @@ int show_vteps_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err
 void show_vteps_print(const json_t *list, const char *lab);
 int show_vnis_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err);
 void show_vnis_print(const json_t *list, const char *lab);
+int show_neighbours_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err);
+void show_neighbours_print(const json_t *list, const char *lab);
 
 /** show_vlan_text() - "access 10", "trunk 10,20-29 native 1", "tunnel 7" of an RPC vlan object */
 void show_vlan_text(const json_t *vlan, char *text, size_t size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `netloom show uplinks`, `netloom show vteps` and `netloom show vnis`. */
+/* `netloom show uplinks`, `vteps`, `vnis` and `neighbours`. */
 #include <stdio.h>
 #include <string.h>
 
@@ -91,12 +91,39 @@ int show_vteps_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err
 	return list_fetch(rpc, "vtep.list", "vteps", lab, list, err);
 }
 
+static void drops_text(const json_t *object, char *text, size_t size)
+{
+	size_t used = 0;
+	const char *reason;
+	json_t *count;
+
+	text[0] = '\0';
+	json_object_foreach (json_object_get(object, "drops"), reason, count) {
+		if (used < size)
+			used += (size_t)snprintf(text + used, size - used, "%s%s %lld",
+						 used > 0 ? ", " : "", reason,
+						 (long long)json_integer_value(count));
+	}
+}
+
+static void traffic_add(struct table *table, const json_t *object)
+{
+	const json_t *rx = json_object_get(object, "rx"), *tx = json_object_get(object, "tx");
+
+	table_add(table, "%lld", number_of(rx, "pkts"));
+	table_add(table, "%lld", number_of(rx, "bytes"));
+	table_add(table, "%lld", number_of(tx, "pkts"));
+	table_add(table, "%lld", number_of(tx, "bytes"));
+}
+
 void show_vteps_print(const json_t *list, const char *lab)
 {
-	static const char *const headings[] = {"VTEP",	     "ADDRESS", "UPLINK", "STATE",
-					       ">NEXT HOPS", ">MTU",	"WHY",	  NULL};
+	static const char *const headings[] = {
+		"VTEP",	     "ADDRESS",	 "UPLINK",    "STATE", ">NEXT HOPS", ">MTU", ">RX PKTS",
+		">RX BYTES", ">TX PKTS", ">TX BYTES", "DROPS", "WHY",	     NULL};
 	struct table table;
 	const json_t *vtep;
+	char drops[256];
 	size_t i;
 
 	(void)lab;
@@ -104,6 +131,7 @@ void show_vteps_print(const json_t *list, const char *lab)
 	json_array_foreach (list, i, vtep) {
 		bool usable = json_is_true(json_object_get(vtep, "usable"));
 
+		drops_text(vtep, drops, sizeof(drops));
 		table_add(&table, "%s", text_of(vtep, "name"));
 		table_add(&table, "%s", text_of(vtep, "remote"));
 		table_add(&table, "%s", text_of(vtep, "uplink"));
@@ -112,6 +140,8 @@ void show_vteps_print(const json_t *list, const char *lab)
 		table_add(&table, "%lld of %lld", number_of(vtep, "resolved"),
 			  number_of(vtep, "next_hops"));
 		table_add(&table, "%lld", number_of(vtep, "mtu"));
+		traffic_add(&table, vtep);
+		table_add(&table, "%s", drops);
 		table_add(&table, "%s", text_of(vtep, "detail"));
 	}
 	table_print(&table, stdout);
@@ -122,34 +152,103 @@ int show_vnis_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err 
 	return list_fetch(rpc, "vni.list", "vnis", lab, list, err);
 }
 
+static void state_add(struct table *table, const char *state)
+{
+	table_add_colour(table,
+			 strcmp(state, "up") == 0     ? TERM_GOOD
+			 : strcmp(state, "down") == 0 ? TERM_BAD
+						      : TERM_WARN,
+			 "%s", state);
+}
+
 void show_vnis_print(const json_t *list, const char *lab)
 {
-	static const char *const headings[] = {">VNI",	    "SWITCH",	 ">VLAN",	"VTEPS",
-					       ">RX PKTS",  ">RX BYTES", ">TX PKTS",	">TX BYTES",
-					       ">TX DROPS", ">TOO BIG",	 ">SUPPRESSED", NULL};
+	static const char *const headings[] = {">VNI",	   "SWITCH",	 ">VLAN",    "VTEPS",
+					       "STATE",	   ">INNER MTU", ">RX PKTS", ">RX BYTES",
+					       ">TX PKTS", ">TX BYTES",	 ">TOO BIG", ">SUPPRESSED",
+					       "DROPS",	   "WHY",	 NULL};
+	char vteps[128], drops[256];
 	struct table table;
 	const json_t *vni;
-	char vteps[128];
 	size_t i;
 
 	(void)lab;
 	table_init(&table, headings);
 	json_array_foreach (list, i, vni) {
-		const json_t *rx = json_object_get(vni, "rx"), *tx = json_object_get(vni, "tx");
-
 		list_text(json_object_get(vni, "vteps"), vteps, sizeof(vteps));
+		drops_text(vni, drops, sizeof(drops));
 		table_add(&table, "%lld", number_of(vni, "vni"));
 		table_add(&table, "%s", text_of(vni, "switch"));
 		table_add(&table, "%lld", number_of(vni, "vlan"));
 		table_add(&table, "%s", vteps);
-		table_add(&table, "%lld", number_of(rx, "pkts"));
-		table_add(&table, "%lld", number_of(rx, "bytes"));
-		table_add(&table, "%lld", number_of(tx, "pkts"));
-		table_add(&table, "%lld", number_of(tx, "bytes"));
-		table_add_colour(&table, number_of(vni, "tx_drops") > 0 ? TERM_WARN : TERM_PLAIN,
-				 "%lld", number_of(vni, "tx_drops"));
+		state_add(&table, text_of(vni, "state"));
+		table_add(&table, "%lld", number_of(vni, "inner_mtu"));
+		traffic_add(&table, vni);
 		table_add(&table, "%lld", number_of(vni, "too_big_answers"));
 		table_add(&table, "%lld", number_of(vni, "suppressed"));
+		table_add(&table, "%s", drops);
+		table_add(&table, "%s", text_of(vni, "detail"));
+	}
+	table_print(&table, stdout);
+}
+
+/* Neighbours are nobody's; their VNIs are. */
+static bool vni_is_there(const json_t *vnis, long long number)
+{
+	const json_t *vni;
+	size_t i;
+
+	json_array_foreach (vnis, i, vni) {
+		if (number_of(vni, "vni") == number)
+			return true;
+	}
+	return false;
+}
+
+int show_neighbours_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err)
+{
+	json_t *result = NULL, *vnis = NULL;
+	const json_t *item;
+	size_t i;
+	int rc = show_vnis_fetch(rpc, lab, &vnis, err);
+
+	if (rc == 0)
+		rc = rpc_call(rpc, "neigh.list", NULL, &result, err);
+	if (rc == 0) {
+		*list = json_array();
+		json_array_foreach (json_object_get(result, "neighbours"), i, item) {
+			if (lab == NULL || vni_is_there(vnis, number_of(item, "vni")))
+				json_array_append(*list, (json_t *)item);
+		}
+	}
+	json_decref(result);
+	json_decref(vnis);
+	return rc;
+}
+
+void show_neighbours_print(const json_t *list, const char *lab)
+{
+	static const char *const headings[] = {">VNI", "ADDRESS", "MAC",  "PORT",
+					       "VTEP", "KIND",	  ">AGE", NULL};
+	struct table table;
+	const json_t *item;
+	size_t i;
+
+	(void)lab;
+	table_init(&table, headings);
+	json_array_foreach (list, i, item) {
+		bool is_static = json_is_true(json_object_get(item, "static"));
+
+		table_add(&table, "%lld", number_of(item, "vni"));
+		table_add(&table, "%s", text_of(item, "ip"));
+		table_add(&table, "%s", text_of(item, "mac"));
+		table_add(&table, "%s", text_of(item, "port"));
+		table_add(&table, "%s", text_of(item, "vtep"));
+		if (json_is_true(json_object_get(item, "contested")))
+			table_add_colour(&table, TERM_WARN, "contested");
+		else
+			table_add(&table, "%s", is_static ? "static" : "overheard");
+		table_add(&table, "%lld s", number_of(item, "age_s"));
 	}
 	table_print(&table, stdout);
 }

@@ -254,7 +254,8 @@ static struct nl_msg *neighbour_message(int type, int flags, const struct nl_hop
 	return msg;
 }
 
-bool nl_underlay_neighbour(struct nl_underlay *underlay, const struct nl_hop *hop, uint8_t mac[6])
+enum nl_neighbour nl_underlay_neighbour(struct nl_underlay *underlay, const struct nl_hop *hop,
+					uint8_t mac[6])
 {
 	struct neighbour_answer answer = {.state = NUD_NONE};
 	struct nl_msg *msg = neighbour_message(RTM_GETNEIGH, NLM_F_REQUEST, hop, 0);
@@ -272,7 +273,9 @@ bool nl_underlay_neighbour(struct nl_underlay *underlay, const struct nl_hop *ho
 			ask(underlay, msg, answer_ignore, NULL);
 	}
 	memcpy(mac, answer.mac, 6);
-	return usable;
+	if (usable)
+		return NL_NEIGHBOUR_USABLE;
+	return (answer.state & NUD_FAILED) != 0 ? NL_NEIGHBOUR_FAILED : NL_NEIGHBOUR_UNKNOWN;
 }
 
 bool nl_underlay_has_address(struct nl_underlay *underlay, const struct vxlan_ip *address)

@@ -62,13 +62,19 @@ bool nl_underlay_has_address(struct nl_underlay *underlay, const struct vxlan_ip
 int nl_underlay_route(struct nl_underlay *underlay, const struct vxlan_ip *to,
 		      struct nl_route *route);
 
+enum nl_neighbour {
+	NL_NEIGHBOUR_USABLE,
+	NL_NEIGHBOUR_UNKNOWN, /* being asked for */
+	NL_NEIGHBOUR_FAILED   /* was asked for and did not answer; is asked for again */
+};
+
 /**
  * nl_underlay_neighbour() - The MAC address of a next hop
- * @mac: out
+ * @mac: out under NL_NEIGHBOUR_USABLE
  *
- * If it is not known, or old, the kernel is asked to resolve it, which will be seen as a change.
- * Return: true if @mac may be used.
+ * If it is not known, or old, the kernel is asked to resolve or to confirm it, which will be seen as a change.
  */
-bool nl_underlay_neighbour(struct nl_underlay *underlay, const struct nl_hop *hop, uint8_t mac[6]);
+enum nl_neighbour nl_underlay_neighbour(struct nl_underlay *underlay, const struct nl_hop *hop,
+					uint8_t mac[6]);
 
 #endif

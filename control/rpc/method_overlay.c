@@ -9,6 +9,21 @@
 #include "overlay.h"
 #include "rpc/methods.h"
 
+/* Reasons that occurred, as in port.list. */
+static json_t *drops_print(const uint64_t drops[DROP_N])
+{
+	json_t *object = json_object();
+
+	for (int d = DROP_NONE + 1; d < DROP_N; d++) {
+		uint64_t n = stats_read(&drops[d]);
+
+		if (n > 0)
+			json_object_set_new(object, drop_name((enum drop_reason)d),
+					    json_integer((json_int_t)n));
+	}
+	return object;
+}
+
 static bool list_params_ok(struct rpc_call *call)
 {
 	struct json_reader reader;
@@ -153,6 +168,44 @@ void rpc_vtep_delete(struct rpc_call *call)
 	rpc_change_end(call, next, false);
 }
 
+/* What went through the tunnels of a VTEP, on all switches, and what was refused from it. */
+static void traffic_print(struct rpc_call *call, const struct model *model, const char *name,
+			  json_t *vtep)
+{
+	const struct overlay_vtep_counters *refused =
+		overlay_vtep_drops(call->control->overlay, name);
+	uint64_t rx_pkts = 0, rx_bytes = 0, tx_pkts = 0, tx_bytes = 0, drops[DROP_N] = {0};
+	char tunnel[PORT_NAME_MAX];
+
+	for (size_t i = 0; i < model->n_switches; i++) {
+		const struct model_port *port =
+			model_tunnel_name(name, model->switches[i]->name, tunnel)
+				? model_port_find(model, tunnel)
+				: NULL;
+		const struct port *live =
+			port != NULL && strcmp(port->spec.type, MODEL_TYPE_VXLAN) == 0
+				? apply_live(call->control->apply, port)->port
+				: NULL;
+
+		if (live == NULL)
+			continue;
+		rx_pkts += stats_read(&live->rxq[0].pkts);
+		rx_bytes += stats_read(&live->rxq[0].bytes);
+		tx_pkts += stats_read(&live->txq[0].pkts);
+		tx_bytes += stats_read(&live->txq[0].bytes);
+		for (uint16_t w = 0; w < PORT_WORKERS_MAX; w++) {
+			for (int d = DROP_NONE + 1; d < DROP_N; d++)
+				drops[d] += stats_read(&live->drops[w].by_reason[d]);
+		}
+	}
+	for (int d = DROP_NONE + 1; d < DROP_N && refused != NULL; d++)
+		drops[d] += stats_read(&refused->rx_drops[d]);
+	json_object_update_new(vtep, json_pack("{s:{s:I,s:I}, s:{s:I,s:I}, s:o}", "rx", "pkts",
+					       (json_int_t)rx_pkts, "bytes", (json_int_t)rx_bytes,
+					       "tx", "pkts", (json_int_t)tx_pkts, "bytes",
+					       (json_int_t)tx_bytes, "drops", drops_print(drops)));
+}
+
 void rpc_vtep_list(struct rpc_call *call)
 {
 	const struct model *model = apply_model(call->control->apply);
@@ -171,6 +224,7 @@ void rpc_vtep_list(struct rpc_call *call)
 		json_object_set_new(vtep, "resolved", json_integer(way->n_resolved));
 		json_object_set_new(vtep, "mtu", json_integer(way->mtu));
 		json_object_set_new(vtep, "detail", json_string(way->detail));
+		traffic_print(call, model, model->vteps[i]->name, vtep);
 		json_array_append_new(list, vtep);
 	}
 	call->result = json_pack("{s:o}", "vteps", list);
@@ -239,12 +293,20 @@ static json_t *counters_print(const struct overlay_counters *counters)
 	const struct overlay_counters *c = counters != NULL ? counters : &none;
 #define COUNTER(field) (json_int_t) __atomic_load_n(&c->field, __ATOMIC_RELAXED)
 
-	return json_pack("{s:{s:I,s:I}, s:{s:I,s:I}, s:I, s:I, s:I}", "rx", "pkts",
+	return json_pack("{s:{s:I,s:I}, s:{s:I,s:I}, s:I, s:I, s:I, s:I, s:I, s:o}", "rx", "pkts",
 			 COUNTER(rx_pkts), "bytes", COUNTER(rx_bytes), "tx", "pkts",
-			 COUNTER(tx_pkts), "bytes", COUNTER(tx_bytes), "tx_drops",
-			 COUNTER(tx_drops), "suppressed", COUNTER(suppressed), "too_big_answers",
-			 COUNTER(too_big_answers));
+			 COUNTER(tx_pkts), "bytes", COUNTER(tx_bytes), "rx_drops",
+			 COUNTER(rx_drops), "tx_drops", COUNTER(tx_drops), "suppressed",
+			 COUNTER(suppressed), "too_big_answers", COUNTER(too_big_answers),
+			 "announced", COUNTER(announced), "drops", drops_print(c->drops));
 #undef COUNTER
+}
+
+static void state_print(const struct overlay_vni_state *state, json_t *vni)
+{
+	json_object_set_new(vni, "state", json_string(overlay_vni_word(state->state)));
+	json_object_set_new(vni, "detail", json_string(state->detail));
+	json_object_set_new(vni, "inner_mtu", json_integer(state->inner_mtu));
 }
 
 void rpc_vni_list(struct rpc_call *call)
@@ -262,6 +324,7 @@ void rpc_vni_list(struct rpc_call *call)
 
 		json_object_update(vni, counters);
 		json_decref(counters);
+		state_print(overlay_vni_state(call->control->overlay, model->vnis[i]->vni), vni);
 		json_array_append_new(list, vni);
 	}
 	call->result = json_pack("{s:o}", "vnis", list);

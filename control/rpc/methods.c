@@ -30,6 +30,7 @@ const struct rpc_method rpc_methods[] = {
 	{"vni.list", rpc_vni_list},
 	{"vni.set", rpc_vni_set},
 	{"vni.delete", rpc_vni_delete},
+	{"neigh.list", rpc_neigh_list},
 	{"drops", rpc_drops},
 	{"capture", rpc_capture},
 	{"capture.list", rpc_capture_list},

@@ -78,6 +78,7 @@ void rpc_uplink_delete(struct rpc_call *call);
 void rpc_vtep_list(struct rpc_call *call);
 void rpc_vtep_set(struct rpc_call *call);
 void rpc_vtep_delete(struct rpc_call *call);
+void rpc_neigh_list(struct rpc_call *call);
 void rpc_vni_list(struct rpc_call *call);
 void rpc_vni_set(struct rpc_call *call);
 void rpc_vni_delete(struct rpc_call *call);

@@ -43,6 +43,7 @@ static void setup(void)
 		{.remote = {.b = {192, 0, 2, 2}}, .local = 0, .n_nexthops = 1},
 		{.remote = {.is_v6 = 1, .b = {0x20, 0x01, 0x0d, 0xb8, [15] = 2}},
 		 .local = 1,
+		 .csum = VTEP_CSUM_ZERO,
 		 .n_nexthops = 1}};
 	struct vtep_vni_spec vnis[3];
 	struct vtep_spec spec = {.n_locals = 2,
@@ -50,8 +51,7 @@ static void setup(void)
 				 .n_peers = 2,
 				 .peers = peers,
 				 .n_vnis = 3,
-				 .vnis = vnis,
-				 .zero_csum6_rx = true};
+				 .vnis = vnis};
 	struct neigh_entry neighbour = {
 		.vni = 10010, .ip = {.b = {10, 0, 10, 2}}, .mac = {2, 0, 0, 0, 0, 0x0b}};
 
@@ -165,10 +165,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	decap_burst(table, &f, &info, 1, &scratch);
 	check_frame(&f);
 	if (info.verdict == DECAP_INNER) {
+		const struct neigh_entry *found;
+
 		check(info.drop == DROP_NONE && f.len >= WIRE_ETH_LEN && f.hdr_len >= WIRE_ETH_LEN);
 		l4_parse_tags(&f);
 		set_headers_len(&f);
-		suppress_request(neighbours, 10010, &f, &reply);
+		suppress_request(neighbours, 10010, &f, &reply, &found);
 		if (toobig_reply(&f, 1400, &reply))
 			check(reply.len <= REPLY_LEN_MAX);
 		send_on(&f);

@@ -53,11 +53,12 @@ static inline void overlay_init(struct overlay *o)
 	o->locals[0] = overlay_ip4(192, 0, 2, 1);
 	o->locals[1] = overlay_ip6(0, 1);
 	o->peers[0] = (struct vtep_peer_spec){
-		.remote = overlay_ip4(192, 0, 2, 2), .local = 0, .port = 10};
-	o->peers[1] = (struct vtep_peer_spec){.remote = overlay_ip6(0, 2), .local = 1, .port = 11};
+		.remote = overlay_ip4(192, 0, 2, 2), .local = 0, .slot = 10};
+	o->peers[1] = (struct vtep_peer_spec){.remote = overlay_ip6(0, 2), .local = 1, .slot = 11};
 	o->peers[2] = (struct vtep_peer_spec){
-		.remote = overlay_ip4(192, 0, 2, 3), .local = 0, .port = 12};
+		.remote = overlay_ip4(192, 0, 2, 3), .local = 0, .slot = 12};
 	for (int i = 0; i < OVERLAY_PEERS; i++) {
+		o->peers[i].src_port_min = o->peers[i].src_port_max = 50000;
 		o->peers[i].n_nexthops = 1;
 		o->peers[i].nexthops[0] = hop;
 	}
@@ -69,15 +70,20 @@ static inline void overlay_init(struct overlay *o)
 					.slot = 7,
 					.n_members = 2,
 					.members = o->members};
-	o->spec = (struct vtep_spec){.src_port_min = 50000,
-				     .src_port_max = 50000,
-				     .n_locals = 2,
+	o->spec = (struct vtep_spec){.n_locals = 2,
 				     .locals = o->locals,
 				     .n_peers = OVERLAY_PEERS,
 				     .peers = o->peers,
 				     .n_vnis = 1,
 				     .vnis = &o->vni};
 }
+
+/* The same setting for all peers. */
+#define OVERLAY_SET(o, field, value)                                                               \
+	do {                                                                                       \
+		for (int i_ = 0; i_ < OVERLAY_PEERS; i_++)                                         \
+			(o)->peers[i_].field = (value);                                            \
+	} while (0)
 
 static inline struct vtep_table *overlay_table(const struct overlay *o)
 {

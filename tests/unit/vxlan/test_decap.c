@@ -113,7 +113,7 @@ static void ip6_without_checksum_needs_consent(void **state)
 	assert_int_equal(info.drop, DROP_VXLAN_BAD_CHECKSUM);
 	vtep_table_free(table);
 	table = NULL;
-	o.spec.zero_csum6_rx = true;
+	OVERLAY_SET(&o, csum, VTEP_CSUM_ZERO);
 	OVERLAY_ASSERT(inner, RECEIVE(decap6_zero, 64), inner_udp6);
 }
 

@@ -62,7 +62,7 @@ static void ip4_carries_the_frame_with_df_and_no_checksum(void **state)
 static void ip4_checksum_is_filled_when_asked(void **state)
 {
 	(void)state;
-	o.spec.csum = VTEP_CSUM_FILL;
+	OVERLAY_SET(&o, csum, VTEP_CSUM_ON);
 	OVERLAY_ASSERT(packet, SEND(0, inner_udp4), encap4_csum);
 }
 
@@ -72,15 +72,15 @@ static void ip6_checksum_is_filled_unless_zero_is_asked(void **state)
 	OVERLAY_ASSERT(packet, SEND(1, inner_udp6), encap6);
 	vtep_table_free(table);
 	table = NULL;
-	o.spec.csum = VTEP_CSUM_ZERO;
+	OVERLAY_SET(&o, csum, VTEP_CSUM_ZERO);
 	OVERLAY_ASSERT(packet, SEND(1, inner_udp6), encap6_zero);
 }
 
 static void fixed_dscp_keeps_the_congestion_mark(void **state)
 {
 	(void)state;
-	o.spec.dscp_fixed = true;
-	o.spec.dscp = 46;
+	OVERLAY_SET(&o, dscp_fixed, true);
+	OVERLAY_SET(&o, dscp, 46);
 	OVERLAY_ASSERT(packet, SEND(0, inner_udp4), encap4_dscp46);
 }
 
@@ -100,8 +100,8 @@ static void source_port_stays_in_its_range_and_spreads(void **state)
 	unsigned n_seen = 0;
 
 	(void)state;
-	o.spec.src_port_min = 40000;
-	o.spec.src_port_max = 40063;
+	OVERLAY_SET(&o, src_port_min, 40000);
+	OVERLAY_SET(&o, src_port_max, 40063);
 	memcpy(bytes, vector_inner_udp4, sizeof(bytes));
 	for (unsigned flow = 0; flow < 1000; flow++) {
 		uint16_t port;
@@ -122,7 +122,8 @@ static void source_port_stays_in_its_range_and_spreads(void **state)
 static void default_source_ports_are_dynamic_ones(void **state)
 {
 	(void)state;
-	o.spec.src_port_min = o.spec.src_port_max = 0;
+	OVERLAY_SET(&o, src_port_min, 0);
+	OVERLAY_SET(&o, src_port_max, 0);
 	assert_true(SEND(0, inner_udp4) > 0);
 	assert_in_range(wire_get16(packet + 34), 49152, 65535);
 }
@@ -205,7 +206,7 @@ static void open_inner_checksum_is_filled(void **state)
 	uint16_t pseudo;
 
 	(void)state;
-	o.spec.csum = VTEP_CSUM_FILL;
+	OVERLAY_SET(&o, csum, VTEP_CSUM_ON);
 	table = overlay_table(&o);
 	memcpy(bytes, vector_inner_udp4, sizeof(bytes));
 	/* as a guest leaves it: the pseudo header's sum */

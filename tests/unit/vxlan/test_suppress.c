@@ -10,6 +10,7 @@ static struct neigh_table *table;
 static struct frame frame;
 static struct frame_seg segs[FRAME_SEGS_MAX];
 static struct reply reply;
+static const struct neigh_entry *found;
 static uint8_t bytes[512];
 
 static struct vxlan_ip guest_b6(void)
@@ -22,18 +23,23 @@ static struct vxlan_ip guest_a6(void)
 	return (struct vxlan_ip){.is_v6 = 1, .b = {0x20, 0x01, 0x0d, 0xb8, 0, 0x10, [15] = 1}};
 }
 
-static int setup(void **state)
+static int setup_table(bool is_static)
 {
 	struct neigh_entry entries[2] = {
-		{.vni = VNI_10010, .ip = overlay_ip4(10, 0, 10, 2)},
-		{.vni = VNI_10010, .ip = guest_b6()},
+		{.vni = VNI_10010, .ip = overlay_ip4(10, 0, 10, 2), .is_static = is_static},
+		{.vni = VNI_10010, .ip = guest_b6(), .is_static = is_static, .port = 7},
 	};
 
-	(void)state;
 	memcpy(entries[0].mac, mac_b, 6);
 	memcpy(entries[1].mac, mac_b, 6);
 	table = neigh_table_new(entries, 2);
 	return table == NULL;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	return setup_table(true);
 }
 
 static int teardown(void **state)
@@ -47,7 +53,7 @@ static bool answers(uint32_t vni, const uint8_t *request, uint32_t len)
 {
 	overlay_frame(&frame, segs, request, len, 64);
 	memset(&reply, 0xee, sizeof(reply));
-	return suppress_request(table, vni, &frame, &reply) == SUPPRESS_ANSWER;
+	return suppress_request(table, vni, &frame, &reply, &found) == SUPPRESS_ANSWER;
 }
 
 #define ANSWERS(vector) answers(VNI_10010, vector_##vector, sizeof(vector_##vector))
@@ -68,6 +74,18 @@ static void arp_probe_hears_that_the_address_is_taken(void **state)
 	assert_int_equal(wire_get16(reply.bytes + 20), 2);
 	assert_memory_equal(reply.bytes + 22, mac_b, 6);
 	assert_memory_equal(reply.bytes + 38, "\0\0\0\0", 4);
+}
+
+static void station_that_was_only_seen_defends_its_address_itself(void **state)
+{
+	(void)state;
+	neigh_table_free(table);
+	assert_int_equal(setup_table(false), 0);
+	assert_false(ANSWERS(arp_probe));
+	assert_false(ANSWERS(ns_dad));
+	assert_true(ANSWERS(arp_request));
+	assert_true(ANSWERS(ns));
+	assert_int_equal(found->port, 7);
 }
 
 static void solicitation_is_answered_for_a_known_station(void **state)
@@ -185,11 +203,11 @@ static void hundred_thousand_neighbours_are_all_found(void **state)
 	t = neigh_table_new(entries, N);
 	assert_int_equal(neigh_table_count(t), N);
 	for (uint32_t i = 0; i < N; i++) {
-		const struct neigh_entry *found =
+		const struct neigh_entry *entry =
 			neigh_table_find(t, entries[i].vni, &entries[i].ip);
 
-		assert_non_null(found);
-		assert_memory_equal(found->mac, entries[i].mac, 6);
+		assert_non_null(entry);
+		assert_memory_equal(entry->mac, entries[i].mac, 6);
 		assert_null(neigh_table_find(t, entries[i].vni + 4096, &entries[i].ip));
 	}
 	print_message("100000 neighbours: %zu KiB\n", neigh_table_bytes(t) / 1024);
@@ -203,6 +221,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(arp_request_is_answered_for_a_known_station),
 		TEST(arp_probe_hears_that_the_address_is_taken),
+		TEST(station_that_was_only_seen_defends_its_address_itself),
 		TEST(solicitation_is_answered_for_a_known_station),
 		TEST(what_others_must_hear_is_passed_on),
 		TEST(malformed_requests_are_passed_on),

@@ -99,7 +99,7 @@ static void underlay_mtu_must_hold_the_inner_one(void **state)
 static void source_port_range_must_have_a_port(void **state)
 {
 	(void)state;
-	o.spec.src_port_min = 50001;
+	OVERLAY_SET(&o, src_port_min, 50001);
 	refused("source ports 50001-50000: the range is empty");
 }
 
@@ -121,7 +121,7 @@ static void look_ups_find_what_is_there_and_only_that(void **state)
 	assert_int_equal(vtep_vni_of_vlan(table, 2, 10), -1);
 	assert_int_equal(vtep_member_find(table, 0, VNI_10010), 0);
 	assert_int_equal(vtep_member_find(table, 2, VNI_10010), -1);
-	assert_int_equal(table->peers[1].port, 11);
+	assert_int_equal(table->peers[1].slot, 11);
 	vtep_table_free(table);
 }
 
