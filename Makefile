@@ -112,7 +112,7 @@ $(B)/libvm.a:       $(call obj,$(VM_SRC))
 
 HTTP_LIBS    := -lmicrohttpd -levent_core
 CONTROL_LIBS := -lpcap -ljansson -levent_core -lnl-route-3 -lnl-3
-LAB_LIBS     := -lyaml -ljansson -levent_core -lcrypto -lm
+LAB_LIBS     := -lpcap -lyaml -ljansson -levent_core -lcrypto -lm
 VM_LIBS      := -levent_core -ljansson -l:libcrypto.a -lseccomp -lcap-ng -llz4 -lz -llzma -lzstd -lpthread
 
 $(B)/netloomd: $(B)/obj/control/netloomd.o $(B)/libcontrol.a $(B)/libhttp.a $(B)/libtap.a $(B)/libvxlan.a \

@@ -29,6 +29,11 @@ void eyes_free(struct eyes *eyes)
 	free(eyes);
 }
 
+const struct apply *eyes_apply(const struct eyes *eyes)
+{
+	return eyes->apply;
+}
+
 const struct model *eyes_model(const struct eyes *eyes)
 {
 	return apply_model(eyes->apply);

@@ -45,6 +45,7 @@ struct eyes *eyes_new(struct apply *apply);
 /** eyes_free() - After the datapath has been stopped; all watchers have been removed */
 void eyes_free(struct eyes *eyes);
 
+const struct apply *eyes_apply(const struct eyes *eyes);
 const struct model *eyes_model(const struct eyes *eyes);
 
 /** eyes_matches() - Whether a selection means this port now */

@@ -173,6 +173,30 @@ static const struct command commands[] = {
 	 "the switch goes on. A machine or a netloomd that is restarted does not end the "
 	 "capture.\n",
 	 cmd_capture},
+	{"trace",
+	 "[--to ADDRESS] [--from ADDRESS] [--vlan TAG]... [--type T] [--ip FROM,TO] [--size N]\n"
+	 "                     [--hex BYTES | --pcap FILE | --live [--filter 'EXPRESSION'] "
+	 "[--count "
+	 "N]] [--json] LAB/NODE:IF",
+	 "what becomes of a frame: each stage's decision, each port, or what would let it pass",
+	 "Predicted: the switch's own stages work on the frame, but nothing is sent, counted or "
+	 "learned.\n\n"
+	 "  netloom trace campus/h1:eth1 --to campus/h2:eth1     a ping from h1 to h2\n"
+	 "  netloom trace campus/h1:eth1 --type arp              a broadcast\n"
+	 "  netloom trace campus/h1:eth1 --vlan 20               tagged, where the port may not "
+	 "be\n"
+	 "  netloom trace campus/h1:eth1 --hex 'ffffffffffff 020000000001 88b5'\n"
+	 "  netloom trace campus/h1:eth1 --pcap FILE             every frame of a capture\n\n"
+	 "Observed: the next frames that come in there, in the same words; they go their way.\n\n"
+	 "  netloom trace campus/h1:eth1 --live --filter 'arp' --count 3\n"
+	 "  netloom trace campus/sw1 --live                      on any port of a switch\n\n"
+	 "  --to, --from  52:54:00:12:34:56, broadcast (default), or an interface of a lab, which "
+	 "brings its\n"
+	 "                IP address along; --from is the port's own machine by default\n"
+	 "  --vlan        10, 10p5 with a priority, s100 for 802.1ad; twice for two tags\n"
+	 "  --type        arp, icmp, udp, tcp, or an ethertype like 0x88cc\n"
+	 "  --json        one object per frame: steps, sent, drops, verdict\n",
+	 cmd_trace},
 	{"log", "[--boot|--console|--vmm] [-n LINES] LAB/NODE", "what a VM has printed",
 	 "  netloom log campus/h1            its console\n"
 	 "  netloom log --boot campus/h1     the early log of the kernel (first serial port)\n"

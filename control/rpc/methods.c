@@ -34,6 +34,8 @@ const struct rpc_method rpc_methods[] = {
 	{"drops", rpc_drops},
 	{"capture", rpc_capture},
 	{"capture.list", rpc_capture_list},
+	{"trace", rpc_trace},
+	{"trace.live", rpc_trace_live},
 	{"stop", rpc_stop},
 	{"events", rpc_events},
 	{NULL, NULL},

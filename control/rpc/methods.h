@@ -71,6 +71,10 @@ void rpc_targets_read(const struct json_reader *reader, struct eyes_select *sele
 void rpc_capture(struct rpc_call *call);
 void rpc_capture_list(struct rpc_call *call);
 
+/* method_trace.c */
+void rpc_trace(struct rpc_call *call);
+void rpc_trace_live(struct rpc_call *call);
+
 /* method_overlay.c */
 void rpc_uplink_list(struct rpc_call *call);
 void rpc_uplink_set(struct rpc_call *call);

@@ -44,17 +44,6 @@ void trace_stage(struct trace *trace, unsigned int stage, const struct burst *b)
 	}
 }
 
-void trace_frame(struct trace *trace, enum trace_kind kind, const struct frame *f, uint16_t port,
-		 enum drop_reason reason)
-{
-	struct trace_event *event = event_add(trace, kind, f);
-
-	if (event == NULL)
-		return;
-	event->port = port;
-	event->reason = (uint8_t)reason;
-}
-
 /* The tag the receiver will see first, or 0. */
 static uint32_t out_tag(const struct frame_out *out)
 {
@@ -71,6 +60,18 @@ static uint32_t out_tag(const struct frame_out *out)
 	tag = (uint32_t)bytes[12] << 24 | (uint32_t)bytes[13] << 16 | (uint32_t)bytes[14] << 8 |
 	      bytes[15];
 	return tag >> 16 == VLAN_TPID_C || tag >> 16 == VLAN_TPID_S ? tag : 0;
+}
+
+void trace_frame(struct trace *trace, enum trace_kind kind, const struct frame *f, uint16_t port,
+		 enum drop_reason reason)
+{
+	struct trace_event *event = event_add(trace, kind, f);
+
+	if (event == NULL)
+		return;
+	event->port = port;
+	event->reason = (uint8_t)reason;
+	event->tag = out_tag(&(struct frame_out){.f = (struct frame *)(uintptr_t)f});
 }
 
 void trace_out(struct trace *trace, enum trace_kind kind, const struct frame_out *out,

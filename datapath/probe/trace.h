@@ -46,7 +46,7 @@ struct trace_event {
 	uint16_t vid;
 	uint16_t prio;
 	uint16_t ethertype;
-	uint32_t tag; /* TPID and TCI on the way out, 0: none */
+	uint32_t tag; /* TPID and TCI: on the way out, or as a dropped frame had it; 0: none */
 	uint32_t len;
 };
 
