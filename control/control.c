@@ -46,6 +46,11 @@ static int state_restore(struct control *control, struct err *err)
 	if (rc != 0)
 		return rc;
 	n_ports = saved->n_ports;
+	rc = model_tap_settle(apply_model(control->apply), saved);
+	if (rc != 0) {
+		model_free(saved);
+		return err_set(err, -rc, "the kernel gives no random numbers");
+	}
 	rc = apply_prepare(control->apply, saved, true, err);
 	if (rc != 0) {
 		model_free(saved);
@@ -141,6 +146,8 @@ json_t *control_change(struct control *control, struct model *next, bool dry_run
 	struct err err = {.text = ""};
 	json_t *changes = NULL, *event;
 
+	if (model_tap_settle(apply_model(control->apply), next) != 0)
+		problems_add(problems, PROBLEM_MACHINE, "the kernel gives no random numbers");
 	model_overlay_derive(next, problems);
 	model_check(next, problems);
 	stations_fit(next, problems);
