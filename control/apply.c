@@ -56,9 +56,10 @@ void apply_watch(struct apply *apply, apply_on_publish on_publish, void *arg)
 static void publish(struct apply *apply, struct snapshot *snapshot, const struct model *model,
 		    const struct live_port *live)
 {
-	datapath_publish(snapshot);
+	/* First, so that the first frame of a new port finds its tunnels ready. */
 	if (apply->on_publish != NULL)
 		apply->on_publish(model, live, apply->on_publish_arg);
+	datapath_publish(snapshot);
 }
 
 void apply_eyes(struct apply *apply, apply_on_build on_build, void *arg)

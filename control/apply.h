@@ -38,8 +38,8 @@ struct live_port {
 struct apply;
 
 /*
- * Told of every snapshot after it was published and before ports that it no longer names are closed: whoever refers to ports
- * besides (the overlay) lets go of them here. @live: by index.
+ * Told of every snapshot before it is published, and so before ports that it no longer names are closed: whoever refers to ports
+ * besides (the overlay) lets go of them here, and has ready what the new ones need. @live: by index.
  */
 typedef void (*apply_on_publish)(const struct model *model, const struct live_port *live,
 				 void *arg);
