@@ -18,7 +18,7 @@ struct apply {
 	struct model *model;
 	struct live_port *live; /* [SNAPSHOT_PORTS_MAX], by index */
 	uint64_t generation;
-	apply_on_publish on_publish;
+	apply_on_publish before_publish, after_publish;
 	void *on_publish_arg;
 	apply_on_build on_build;
 	void *on_build_arg;
@@ -47,19 +47,21 @@ struct apply *apply_new(void)
 	return NULL;
 }
 
-void apply_watch(struct apply *apply, apply_on_publish on_publish, void *arg)
+void apply_watch(struct apply *apply, apply_on_publish before, apply_on_publish after, void *arg)
 {
-	apply->on_publish = on_publish;
+	apply->before_publish = before;
+	apply->after_publish = after;
 	apply->on_publish_arg = arg;
 }
 
 static void publish(struct apply *apply, struct snapshot *snapshot, const struct model *model,
 		    const struct live_port *live)
 {
-	/* First, so that the first frame of a new port finds its tunnels ready. */
-	if (apply->on_publish != NULL)
-		apply->on_publish(model, live, apply->on_publish_arg);
+	if (apply->before_publish != NULL)
+		apply->before_publish(model, live, apply->on_publish_arg);
 	datapath_publish(snapshot);
+	if (apply->after_publish != NULL)
+		apply->after_publish(model, live, apply->on_publish_arg);
 }
 
 void apply_eyes(struct apply *apply, apply_on_build on_build, void *arg)

@@ -37,10 +37,7 @@ struct live_port {
 
 struct apply;
 
-/*
- * Told of every snapshot before it is published, and so before ports that it no longer names are closed: whoever refers to ports
- * besides (the overlay) lets go of them here, and has ready what the new ones need. @live: by index.
- */
+/* Told of every snapshot. @live: by index. */
 typedef void (*apply_on_publish)(const struct model *model, const struct live_port *live,
 				 void *arg);
 
@@ -50,8 +47,13 @@ typedef void (*apply_on_build)(struct snapshot *snapshot, const struct model *mo
 /** apply_new() - Nothing runs yet; the datapath is up. Return: NULL without memory. */
 struct apply *apply_new(void);
 
-/** apply_watch() - Have @on_publish called; NULL: nobody */
-void apply_watch(struct apply *apply, apply_on_publish on_publish, void *arg);
+/**
+ * apply_watch() - Be told of snapshots; NULL: nobody
+ * @before: is called before one is published, and so before ports that it no longer names are closed: whoever refers to ports besides (the
+ *          overlay) lets go of them here, and has ready what the first frame of a new one needs
+ * @after:  is called when the workers have it
+ */
+void apply_watch(struct apply *apply, apply_on_publish before, apply_on_publish after, void *arg);
 
 /** apply_eyes() - Have @on_build called for every new snapshot; NULL: nobody */
 void apply_eyes(struct apply *apply, apply_on_build on_build, void *arg);

@@ -27,11 +27,18 @@ static void datapath_readable(evutil_socket_t fd, short what, void *arg)
 	ageing_wake(control->ageing);
 }
 
-static void published(const struct model *model, const struct live_port *live, void *arg)
+static void publishing(const struct model *model, const struct live_port *live, void *arg)
 {
 	struct control *control = arg;
 
 	overlay_sync(model, live, control->overlay);
+}
+
+static void published(const struct model *model, const struct live_port *live, void *arg)
+{
+	struct control *control = arg;
+
+	(void)live;
 	eyes_published(control->eyes, model);
 }
 
@@ -89,7 +96,7 @@ int control_start(struct control *control, struct err *err)
 		rc = err_set(err, ENOMEM, "out of memory");
 		goto no_event;
 	}
-	apply_watch(control->apply, published, control);
+	apply_watch(control->apply, publishing, published, control);
 	apply_eyes(control->apply, eyes_build, control->eyes);
 	rc = state_restore(control, err);
 	if (rc != 0)

@@ -30,7 +30,7 @@ void overlay_control_free(struct overlay_control *overlay);
  * overlay_sync() - Publish the view that fits @model
  * @live: what is behind its ports, by index
  *
- * Fits apply_on_publish: runs after a snapshot was published and before ports that it no longer names are closed.
+ * Fits apply_on_publish: runs before a snapshot is published, and so before ports that it no longer names are closed.
  */
 void overlay_sync(const struct model *model, const struct live_port *live, void *overlay);
 

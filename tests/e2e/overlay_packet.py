@@ -202,6 +202,12 @@ class Script:
         return [Outer.parse(frame) for frame in found]
 
 
+    def all(self, wanted):
+        """What the host has sent us until now."""
+        outers = [Outer.parse(frame) for frame in self.wire.drain()]
+        return [o for o in outers if o is not None and wanted(o)]
+
+
 def pcap_write(path, frames):
     with open(path, "wb") as file:
         file.write(struct.pack("!IHHIIII", 0xa1b2c3d4, 2, 4, 0, 0, 1 << 17, 1))
