@@ -45,6 +45,7 @@ run   cpio                   packs the guest image
 run   kmod                   the guest image's modules
 run   xz-utils               compressed modules of newer kernels
 run   zstd                   compressed modules of newer kernels
+run   iputils-ping           netloom test, for TAPs; make demo-overlay
 run   ca-certificates        downloads of the guest's kernel and agent
 test  libcmocka-dev          unit tests
 test  python3                end-to-end tests
@@ -54,7 +55,6 @@ test  openvswitch-switch-dpdk a switch that is not ours, for vm-runner
 test  tshark                 a dissector that is not ours
 test  prometheus             promtool checks the metrics
 test  acpica-tools           iasl checks vm-runner's tables
-run iputils-ping         netloom test, for TAPs; make demo-overlay
 test  socat                  sockets in shell tests
 test  util-linux             setpriv, unshare, nsenter, flock
 test  procps                 ps
