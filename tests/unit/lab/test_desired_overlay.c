@@ -24,7 +24,8 @@ static const char lab[] =
 	"topology:\n"
 	"  hosts:\n"
 	"    hostA: { vtep: 192.0.2.1, uplink: eth0 }\n"
-	"    hostB: { vtep: [192.0.2.2, '2001:db8::2'], uplink: eth9 }\n"
+	"    hostB: { vtep: [192.0.2.2, '2001:db8::2'], uplink: eth9, udp-port: 8472, dscp: 46, "
+	"checksum: zero }\n"
 	"    alone: { vtep: 192.0.2.3, uplink: eth0 }\n"
 	"  nodes:\n"
 	"    s: { kind: switch, host: [hostA, hostB], vxlan: { vlan 10: { vni: 10010, bum-limit: 9 "
@@ -109,6 +110,9 @@ static void each_host_gets_its_part(void **state)
 	expect(find(params, "ports", "type", "uplink"), "local", "[\"192.0.2.1\"]");
 	expect(find(params, "vteps", "name", "lab/hostB"), "remote", "\"192.0.2.2\"");
 	expect(find(params, "vteps", "name", "lab/hostB"), "uplink", "\"lab/hostA:eth0\"");
+	expect(find(params, "vteps", "name", "lab/hostB"), "udp_port", "8472");
+	expect(find(params, "vteps", "name", "lab/hostB"), "dscp", "46");
+	expect(find(params, "vteps", "name", "lab/hostB"), "checksum", "\"zero\"");
 	expect(vni, "switch", "\"lab/s\"");
 	expect(vni, "vlan", "10");
 	expect(vni, "vteps", "[\"lab/hostB\"]");
@@ -119,6 +123,8 @@ static void each_host_gets_its_part(void **state)
 	params = params_of("hostB");
 	expect(find(params, "ports", "type", "uplink"), "local",
 	       "[\"192.0.2.2\", \"2001:db8::2\"]");
+	expect(find(params, "ports", "type", "uplink"), "udp_port", "8472");
+	expect(find(params, "vteps", "name", "lab/hostA"), "udp_port", "4789");
 	expect(find(params, "vnis", "vni", "10010"), "vteps", "[\"lab/hostA\"]");
 	expect(find(params, "ports", "name", "lab/b:eth1"), "type", "\"tap\"");
 	expect(find(params, "ports", "name", "lab/b:eth1"), "netns", "\"blue\"");

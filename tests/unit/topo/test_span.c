@@ -30,8 +30,8 @@ static void the_forms_of_vxlan_mean_the_same(void **state)
 		HOSTS
 		"    s: { kind: switch, vxlan: { vlan 10: vni 10010, 20: 10020, 30: { vni: vni "
 		"10030, "
-		"bum-limit: 100, flood: off, learning: no, mtu: 1400, tag: refuse } } }\n" VMS
-		"  links:\n"
+		"bum-limit: 100, flood: off, learning: no, suppress: yes, mtu: 1400, tag: refuse } "
+		"} }\n" VMS "  links:\n"
 		"    - { endpoints: ['ha:e1', 's:p'], vlan: { trunk: [10, 30] }, mtu: 9000 }\n");
 	const struct topo_node *sw = topo_node_find(&p->topo, "s");
 
@@ -47,6 +47,8 @@ static void the_forms_of_vxlan_mean_the_same(void **state)
 	assert_int_equal(sw->vnis[2].mtu, 1400);
 	assert_int_equal(sw->vnis[2].bum_limit, 100);
 	assert_false(sw->vnis[2].flood || sw->vnis[2].learning);
+	assert_true(sw->vnis[2].suppress);
+	assert_false(sw->vnis[2].announce);
 	assert_int_equal(sw->vnis[2].tag, TOPO_TAG_REFUSE);
 	parsed_free(p);
 }
