@@ -464,3 +464,13 @@ void apply_commit(struct apply *apply)
 	apply->next_live = NULL;
 	prepare_free(apply);
 }
+
+bool apply_flapped(struct apply *apply, const struct model_port *port, bool is_down)
+{
+	struct live_port *live = &apply->live[port->index];
+
+	if (live->is_flapped == is_down)
+		return false;
+	live->is_flapped = is_down;
+	return true;
+}

@@ -32,6 +32,7 @@ struct live_port {
 	struct port_drops *patch_drops;		  /* [PORT_WORKERS_MAX], patch ends only */
 	struct port_queue_stats *patch_stats;	  /* [2 * PORT_WORKERS_MAX], patch ends only */
 	struct impair *impair[IMPAIR_DIRECTIONS]; /* NULL: that direction is not impaired */
+	bool is_flapped;			  /* its link is down for a while by itself */
 	char error[256];			  /* why it could not be opened, or "" */
 };
 
@@ -95,5 +96,8 @@ int apply_prepare(struct apply *apply, struct model *next, bool tolerant, struct
 
 void apply_commit(struct apply *apply);
 void apply_abort(struct apply *apply);
+
+/** apply_flapped() - Let a port's link be down for a while, from apply_republish() on. Return: whether that is new. */
+bool apply_flapped(struct apply *apply, const struct model_port *port, bool is_down);
 
 #endif

@@ -8,6 +8,7 @@
 #include "ageing.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "carrier.h"
 #include "datapath.h"
 #include "eyes/eyes.h"
 #include "model_check.h"
@@ -96,15 +97,22 @@ int control_start(struct control *control, struct err *err)
 		rc = err_set(err, ENOMEM, "out of memory");
 		goto no_event;
 	}
+	control->carrier = carrier_new(control);
+	if (control->carrier == NULL) {
+		rc = err_set(err, ENOMEM, "out of memory");
+		goto no_event;
+	}
 	apply_watch(control->apply, publishing, published, control);
 	apply_eyes(control->apply, eyes_build, control->eyes);
 	rc = state_restore(control, err);
 	if (rc != 0)
 		goto no_event;
+	carrier_sync(control->carrier);
 	return 0;
 
 no_event:
 	datapath_stop();
+	carrier_free(control->carrier);
 	watch_free(control->watch);
 	overlay_control_free(control->overlay);
 	if (control->datapath_ev != NULL)
@@ -123,6 +131,7 @@ void control_stop(struct control *control)
 	event_free(control->datapath_ev);
 	ageing_free(control->ageing);
 	datapath_stop();
+	carrier_free(control->carrier);
 	watch_free(control->watch);
 	overlay_control_free(control->overlay);
 	apply_free(control->apply);
@@ -192,6 +201,7 @@ json_t *control_change(struct control *control, struct model *next, bool dry_run
 			  (json_int_t)apply_generation(control->apply));
 	rpc_server_event(control->rpc, event);
 	json_decref(event);
+	carrier_sync(control->carrier);
 	watch_links(control->watch);
 	return changes;
 
@@ -229,5 +239,6 @@ void control_port_changed(struct port *port, void *arg)
 			  "connected", status.connected, "running", status.running);
 	rpc_server_event(control->rpc, event);
 	json_decref(event);
+	carrier_port_changed(control->carrier, port->spec.name);
 	watch_links(control->watch);
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "impair/impair.h"
+#include "model_link.h"
 #include "model_overlay.h"
 #include "model_tap.h"
 #include "port.h"
@@ -58,6 +59,7 @@ struct model_port {
 	uint16_t mtu;			 /* L3 bytes */
 	bool admin_up;
 	struct impair_params impair[IMPAIR_DIRECTIONS]; /* of its link; all zero: a good one */
+	struct model_link link;				/* what it shows of itself */
 	uint32_t fdb_limit;
 	bool sticky;
 	uint16_t index; /* SNAPSHOT_NONE until it runs */

@@ -103,7 +103,7 @@ enum diff_op diff_port(const struct model_port *old, const struct model_port *ne
 		       size_t size)
 {
 	struct detail detail = detail_begin(text, size);
-	char before[192], after[192];
+	char before[192], after[192], shown[320];
 	bool replace;
 
 	if (old == NULL && next == NULL)
@@ -144,6 +144,9 @@ enum diff_op diff_port(const struct model_port *old, const struct model_port *ne
 	if (old->admin_up != next->admin_up)
 		detail_add(&detail, "admin %s", next->admin_up ? "down -> up" : "up -> down");
 	impair_diff(old, next, &detail);
+	model_link_diff(&old->link, &next->link, shown, sizeof(shown));
+	if (shown[0] != '\0')
+		detail_add(&detail, "%s", shown);
 	if (old->fdb_limit != next->fdb_limit)
 		detail_add(&detail, "fdb_limit %u -> %u", old->fdb_limit, next->fdb_limit);
 	if (old->sticky != next->sticky)

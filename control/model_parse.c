@@ -104,12 +104,19 @@ void model_switch_parse(const json_t *value, const char *place, struct model_swi
 static const struct {
 	const char *key, *type;
 } port_type_keys[] = {
-	{"socket", MODEL_TYPE_VHOST_USER}, {"server", MODEL_TYPE_VHOST_USER},
-	{"rx", MODEL_TYPE_PCAP},	   {"tx", MODEL_TYPE_PCAP},
-	{"peer", MODEL_TYPE_PATCH},	   {"netns", MODEL_TYPE_TAP},
-	{"mac", MODEL_TYPE_TAP},	   {"addresses", MODEL_TYPE_TAP},
-	{"local", MODEL_TYPE_UPLINK},	   {"udp_port", MODEL_TYPE_UPLINK},
-	{"mode", MODEL_TYPE_UPLINK},	   {"source_ports", MODEL_TYPE_UPLINK},
+	{"socket", MODEL_TYPE_VHOST_USER},
+	{"guest", MODEL_TYPE_VHOST_USER},
+	{"server", MODEL_TYPE_VHOST_USER},
+	{"rx", MODEL_TYPE_PCAP},
+	{"tx", MODEL_TYPE_PCAP},
+	{"peer", MODEL_TYPE_PATCH},
+	{"netns", MODEL_TYPE_TAP},
+	{"mac", MODEL_TYPE_TAP},
+	{"addresses", MODEL_TYPE_TAP},
+	{"local", MODEL_TYPE_UPLINK},
+	{"udp_port", MODEL_TYPE_UPLINK},
+	{"mode", MODEL_TYPE_UPLINK},
+	{"source_ports", MODEL_TYPE_UPLINK},
 };
 
 /* The socket or file behind a port. */
@@ -210,10 +217,11 @@ void model_port_parse(const json_t *value, const char *place, struct model_port 
 		      struct problems *problems)
 {
 	static const char *const keys[] = {
-		"name",	    "owner",  "type",	"mtu",		"admin", "sticky",    "fdb_limit",
-		"socket",   "server", "queues", "rx",		"tx",	 "peer",      "switch",
-		"vlan",	    "wire",   "ifname", "netns",	"mac",	 "addresses", "local",
-		"udp_port", "mode",   "impair", "source_ports", NULL};
+		"name",		"owner",     "type",   "mtu",	   "admin",  "sticky",
+		"fdb_limit",	"socket",    "server", "queues",   "rx",     "tx",
+		"peer",		"switch",    "vlan",   "wire",	   "ifname", "netns",
+		"mac",		"addresses", "local",  "udp_port", "mode",   "impair",
+		"source_ports", "carrier",   "flap",   "guest",	   NULL};
 	static const char *const states[] = {"up", "down", NULL};
 	uint32_t mtu = MODEL_MTU_DEFAULT;
 	struct json_reader reader;
@@ -237,6 +245,7 @@ void model_port_parse(const json_t *value, const char *place, struct model_port 
 	type_parse(&reader, port);
 	attachment_parse(&reader, port);
 	model_impair_parse(json_object_get(value, "impair"), reader.what, port->impair, problems);
+	model_link_parse(&reader, &port->link);
 }
 
 bool model_mac_parse(const char *text, uint64_t *mac)

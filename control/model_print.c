@@ -81,6 +81,7 @@ json_t *model_port_print(const struct model_port *port)
 	impair = model_impair_print(port->impair);
 	if (impair != NULL)
 		json_object_set_new(object, "impair", impair);
+	model_link_print(&port->link, object);
 	if (port->attachment == MODEL_ON_SWITCH) {
 		set_string(object, "switch", port->target);
 		json_object_set_new(object, "vlan", model_vlan_print(&port->vlan));
