@@ -57,7 +57,12 @@ GUEST_CFLAGS := -std=gnu11 -g -O3 $(WARN) -ffreestanding -nostdlib -static -fno-
 Q    := $(if $(V),,@)
 say   = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
-all: $(PROGRAMS) $(GUESTS)
+all: $(PROGRAMS) $(GUESTS) $(B)/bench/distance
+
+$(B)/bench/distance: bench/distance.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)gcc $(BASE_CFLAGS) -o $@ $< -lpthread
 
 $(B)/guests/%: tests/guests/%.c tests/guests/guest.c tests/guests/nic.c $(wildcard tests/guests/*.h) \
 		vm-runner/x86/microguest_abi.h
