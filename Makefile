@@ -239,6 +239,11 @@ install: all
 	install -D -t $(INSTALLED)/lib/netloom control/lab/image/netloom-image
 	install -D -m 644 -t $(INSTALLED)/lib/netloom control/lab/image/modules.list
 	install -D -t $(INSTALLED)/lib/netloom/guest control/lab/image/guest/*
+	install -D -t $(INSTALLED)/lib/netloom/bench bench/netloom-bench
+	install -D -m 644 -t $(INSTALLED)/lib/netloom/bench tests/guests/traffic.py
+	install -D -m 644 -t $(INSTALLED)/lib/netloom/bench/netbench bench/netbench/*.py
+	install -D -t $(INSTALLED)/lib/netloom/bench/guests $(B)/guests/traffic
+	install -D -t $(INSTALLED)/lib/netloom/bench/bench $(B)/bench/distance
 	install -D -m 644 -t $(INSTALLED)/share/netloom/examples examples/*.yaml
 	install -D -m 644 -t $(INSTALLED)/share/doc/netloom README.md LICENSE
 

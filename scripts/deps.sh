@@ -49,6 +49,7 @@ run   iputils-ping           netloom test, for TAPs; make demo-overlay
 run   ca-certificates        downloads of the guest's kernel and agent
 test  libcmocka-dev          unit tests
 test  python3                end-to-end tests
+test  python3-matplotlib     plots of netloom bench
 test  python3-scapy          frames that are not ours
 test  dpdk-dev               dpdk-testpmd: a front-end and a back-end that are not ours
 test  openvswitch-switch-dpdk a switch that is not ours, for vm-runner

@@ -5,6 +5,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,10 +33,11 @@ Exit status: 0 measured, 1 not, 2 wrong usage, 3 no round was undisturbed (run i
 
 
 def programs():
-    """Where netloomd, vm-runner and guests/ are: the build directory, or where netloom is installed."""
-    for folder in (os.environ.get("BUILD"), os.path.join(HERE, "..", "..", "build"), os.path.join(HERE, "..", "..", "..", "..", "bin")):
+    """(where netloomd and vm-runner are, where guests/ and bench/distance are): a build directory, or as installed."""
+    for folder, tools in ((os.environ.get("BUILD"), None), (os.path.join(HERE, "..", "..", "build"), None),
+                          (os.path.join(HERE, "..", "..", "..", "..", "bin"), os.path.join(HERE, ".."))):
         if folder and os.access(os.path.join(folder, "netloomd"), os.X_OK):
-            return os.path.realpath(folder)
+            return os.path.realpath(folder), os.path.realpath(tools or folder)
     raise Unavailable("netloomd is not there: run make, or set BUILD")
 
 
@@ -113,7 +115,7 @@ def undisturbed(document):
 
 
 def bench(options):
-    options.build = programs()
+    options.build, options.tools = programs()
     if not os.access("/dev/kvm", os.W_OK):
         raise Unavailable("/dev/kvm cannot be used: the generators are virtual machines")
     if options.output:
@@ -141,8 +143,14 @@ def bench(options):
     return status
 
 
+def interrupted(number, frame):
+    raise KeyboardInterrupt
+
+
 def main(arguments=None):
     options = parse(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
     try:
         if options.bench == "compare":
             print(compare.text(*options.files))

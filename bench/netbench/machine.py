@@ -51,8 +51,8 @@ def environment(build):
     }
 
 
-def distance_ns(build, cpus):
-    answer = subprocess.run([os.path.join(build, "bench", "distance"), *map(str, cpus)], capture_output=True, text=True,
+def distance_ns(tools, cpus):
+    answer = subprocess.run([os.path.join(tools, "bench", "distance"), *map(str, cpus)], capture_output=True, text=True,
                             check=True)
     return int(answer.stdout)
 

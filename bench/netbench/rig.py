@@ -36,7 +36,7 @@ class Rig:
         self.guest = None
         try:
             self.guest = Traffic(options.build, self.directory, "t", [mac(i) for i in range(n_cards)], ring=ring,
-                                 buffer=buffer, memory=memory, cpu=options.cpus[1])
+                                 buffer=buffer, memory=memory, cpu=options.cpus[1], tools=options.tools)
             wait_for("the traffic microguest", self.guest.ready)
             self.vlans = vlans or [None] * n_cards
             self.subject.start([{"name": f"p{i}", "socket": self.guest.socket(i), "vlan": vlan}
@@ -73,7 +73,7 @@ class Rig:
         mpps: frames delivered a second, all cards in sum. offered: sent by the guest. cycles: of the subject's CPU time,
         for each frame delivered. share: how much of its CPU the subject had, vcpu: the guest.
         """
-        near = distance_ns(self.options.build, self.options.cpus)
+        near = distance_ns(self.options.tools, self.options.cpus)
         self.epoch += 1
         self.guest.begin(self.epoch)
         self.guest.go()
