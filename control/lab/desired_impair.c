@@ -14,11 +14,10 @@ bool desired_impair_place(const struct topo *topo, const struct topo_link *link,
 	const struct topo_node *node = &topo->nodes[link->ends[sender].node_index];
 	bool from_machine = node->kind != TOPO_SWITCH;
 
-	if (span_link_crosses(topo, link) && !from_machine)
-		return false;
 	place->end = sender;
 	place->side = from_machine ? "in" : "out";
-	if (!from_machine && !topo_link_is_patch(topo, link))
+	/* Between hosts a switch's end is a patch to the link's own switch. */
+	if (!from_machine && !topo_link_is_patch(topo, link) && !span_link_crosses(topo, link))
 		place->end = 1 - sender;
 	return span_node_is_here(topo, &topo->nodes[link->ends[place->end].node_index]);
 }

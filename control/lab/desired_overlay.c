@@ -2,6 +2,7 @@
 #include "lab/desired_overlay.h"
 
 #include "lab/desired.h"
+#include "lab/desired_impair.h"
 #include "topo/span.h"
 
 #define SEGMENT_VLAN 1 /* of a link's switch, where nothing else is */
@@ -23,9 +24,10 @@ void desired_segment_attach(json_t *port, const struct topo *topo, const struct 
 }
 
 /* A switch's end is a patch: from the switch, as the file says, to the link's own. */
-static void segment_patch_add(const struct topo *topo, const struct topo_link *link,
-			      const struct topo_end *own, json_t *ports)
+static void segment_patch_add(const struct topo *topo, const struct topo_link *link, int end,
+			      json_t *ports)
 {
+	const struct topo_end *own = &link->ends[end];
 	json_t *near = json_sprintf("%s/%s:%s", topo->name, own->node, own->ifname);
 	json_t *far = json_sprintf("%s/vni-%u:%s", topo->name, link->vni, own->ifname);
 	json_t *one =
@@ -39,6 +41,7 @@ static void segment_patch_add(const struct topo *topo, const struct topo_link *l
 
 	if (vlan != NULL)
 		json_object_set_new(one, "vlan", vlan);
+	desired_impair_set(one, topo, link, end);
 	desired_segment_attach(two, topo, link);
 	json_array_append_new(ports, one);
 	json_array_append_new(ports, two);
@@ -60,7 +63,7 @@ static void segment_add(const struct topo *topo, const struct topo_link *link, j
 		const struct topo_node *node = &topo->nodes[link->ends[end].node_index];
 
 		if (node->kind == TOPO_SWITCH && span_node_is_here(topo, node))
-			segment_patch_add(topo, link, &link->ends[end], ports);
+			segment_patch_add(topo, link, end, ports);
 	}
 }
 

@@ -39,7 +39,8 @@ static const char lab[] =
 	"    - { endpoints: ['a:eth1', 's:p1'], vlan: { access: 10 } }\n"
 	"    - { endpoints: ['b:eth1', 's:p2'], vlan: { access: 10 } }\n"
 	"    - { endpoints: ['a:eth2', 'b:eth2'], vni: 77, mtu: 1400 }\n"
-	"    - { endpoints: ['t:up', 'u:up'], vni: 78, vlan: { trunk: [10, 20] } }\n";
+	"    - { endpoints: ['t:up', 'u:up'], vni: 78, vlan: { trunk: [10, 20] }, impair: { delay: "
+	"20ms } }\n";
 
 static struct topo topo;
 
@@ -182,6 +183,10 @@ static void a_cable_between_switches_is_patched_in_on_both_hosts(void **state)
 		expect(near, "type", "\"patch\"");
 		expect(near, "peer", "\"lab/vni-78:up\"");
 		expect(near, "vlan", "{\"trunk\": [10, 20]}");
+		/* On each host what its own end sends. */
+		assert_non_null(json_object_get(json_object_get(near, "impair"), "out"));
+		assert_null(json_object_get(json_object_get(near, "impair"), "in"));
+		assert_null(json_object_get(far, "impair"));
 		expect(near, "switch", i == 0 ? "\"lab/t\"" : "\"lab/u\"");
 		assert_string_equal(json_string_value(json_object_get(far, "peer")), names[i]);
 		expect(far, "switch", "\"lab/vni-78\"");
