@@ -224,13 +224,15 @@ $(B)/bench/vtep: $(call obj,$(wildcard bench/vtep/*.c)) $(B)/libvxlan.a $(B)/lib
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpcap
+bench-programs: all $(B)/bench/pipeline $(B)/bench/vtep
 bench:
 	scripts/deps.sh
-	$(MAKE) all $(B)/bench/pipeline $(B)/bench/vtep
+	$(MAKE) bench-programs
 	$(B)/bench/pipeline
 	BUILD=$(abspath $(B)) bench/ports-memory.sh
 	BUILD=$(abspath $(B)) bench/lab.sh
 	BUILD=$(abspath $(B)) bench/v2v.py
+	BUILD=$(abspath $(B)) bench/overlay
 	BUILD=$(abspath $(B)) bench/vmm-boot.sh
 
 INSTALLED := $(DESTDIR)$(PREFIX)
@@ -255,5 +257,5 @@ clean:
 	rm -rf build build-debug build-fuzz build-clang
 
 .SECONDARY:
-.PHONY: always all unit debug fuzzers fuzz deps check lint demo demo-overlay bench install uninstall clean
+.PHONY: bench-programs always all unit debug fuzzers fuzz deps check lint demo demo-overlay bench install uninstall clean
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
