@@ -15,6 +15,7 @@ from paired import thread_cpu_ns, tsc_hz
 
 LIMIT_S = 60
 WARM_S = 0.06
+CPU_SHARE_MIN, TRIES = 0.5, 30
 PMD_CPU, OTHER_CPU = 0, 1
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 VSWITCHD = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
@@ -42,6 +43,14 @@ class Subject:
     them, and packets that were lost."""
 
     def trial(self, seconds):
+        """One trial; again if the subject had less than half of its core, which says more of the machine than of the subject."""
+        for _ in range(TRIES):
+            figure = self.attempt(seconds)
+            if figure is not None and figure["cpu_share"] >= CPU_SHARE_MIN:
+                return figure
+        raise RuntimeError(f"{self.name} does not get its core: the machine is too busy to measure anything")
+
+    def attempt(self, seconds):
         os.kill(self.process.pid, signal.SIGCONT)
         time.sleep(WARM_S)
         packets, cpu_ns, lost = self.sample()
@@ -51,8 +60,10 @@ class Subject:
         elapsed = time.monotonic() - at
         os.kill(self.process.pid, signal.SIGSTOP)
         packets, cpu_ns = packets_after - packets, cpu_ns_after - cpu_ns
-        if packets == 0 or lost_after > lost:
-            raise RuntimeError(f"{self.name}: {packets} packets, {lost_after - lost} lost")
+        if lost_after > lost:
+            raise RuntimeError(f"{self.name}: {lost_after - lost} packets were lost")
+        if packets == 0:
+            return None
         return {"subject": self.name, "cycles": cpu_ns * tsc_hz() / 1e9 / packets, "packets": packets,
                 "mpps": packets / elapsed / 1e6, "cpu_share": cpu_ns / 1e9 / elapsed}
 
