@@ -39,7 +39,7 @@ static void published(const struct model *model, const struct live_port *live, v
 {
 	struct control *control = arg;
 
-	(void)live;
+	overlay_published(model, live, control->overlay);
 	eyes_published(control->eyes, model);
 }
 
@@ -234,7 +234,7 @@ void control_port_changed(struct port *port, void *arg)
 		 status.detail[0] != '\0' ? ": " : "", status.detail);
 	model_port = model_port_find(apply_model(control->apply), port->spec.name);
 	if (status.running && model_port != NULL)
-		overlay_port_up(control->overlay, model_port);
+		overlay_port_up(control->overlay, apply_model(control->apply), model_port);
 	event = json_pack("{s:s, s:s, s:b, s:b}", "kind", "port", "name", port->spec.name,
 			  "connected", status.connected, "running", status.running);
 	rpc_server_event(control->rpc, event);

@@ -131,6 +131,8 @@ enum diff_op diff_port(const struct model_port *old, const struct model_port *ne
 			   next->uplink.src_port_max);
 	if (strcmp(old->owner, next->owner) != 0)
 		detail_add(&detail, "owner \"%s\" -> \"%s\"", old->owner, next->owner);
+	if (old->vm_mac != next->vm_mac)
+		detail_add(&detail, "mac differs");
 	if (strcmp(old->patch_peer, next->patch_peer) != 0)
 		detail_add(&detail, "peer %s -> %s", old->patch_peer, next->patch_peer);
 	if (old->attachment != next->attachment || strcmp(old->target, next->target) != 0 ||
