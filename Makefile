@@ -231,6 +231,7 @@ bench:
 	$(B)/bench/pipeline
 	BUILD=$(abspath $(B)) bench/ports-memory.sh
 	BUILD=$(abspath $(B)) bench/lab.sh
+	BUILD=$(abspath $(B)) bench/impair.py
 	BUILD=$(abspath $(B)) bench/v2v.py
 	BUILD=$(abspath $(B)) bench/overlay
 	BUILD=$(abspath $(B)) bench/vmm-boot.sh
