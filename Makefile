@@ -40,6 +40,7 @@ TAP_SRC      := $(wildcard tap/*.c)
 TOPO_SRC     := $(wildcard control/topo/*.c)
 HTTP_SRC     := $(wildcard control/http/*.c)
 GRAPH_SRC    := $(wildcard control/graph/*.c)
+WEB_SRC      := $(wildcard control/web/*.c)
 LAB_SRC      := $(filter-out control/lab/netloom.c,$(wildcard control/lab/*.c))
 VM_SRC       := $(filter-out vm-runner/main.c,$(wildcard vm-runner/*.c vm-runner/*/*.c))
 
@@ -57,12 +58,7 @@ GUEST_CFLAGS := -std=gnu11 -g -O3 $(WARN) -ffreestanding -nostdlib -static -fno-
 Q    := $(if $(V),,@)
 say   = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
-all: $(PROGRAMS) $(GUESTS) $(B)/bench/distance
-
-$(B)/bench/distance: bench/distance.c
-	@mkdir -p $(@D)
-	$(call say,CC,$<)
-	$(Q)gcc $(BASE_CFLAGS) -o $@ $< -lpthread
+all: $(PROGRAMS) $(GUESTS)
 
 $(B)/guests/%: tests/guests/%.c tests/guests/guest.c tests/guests/nic.c $(wildcard tests/guests/*.h) \
 		vm-runner/x86/microguest_abi.h
@@ -80,12 +76,16 @@ $(B)/obj/tests/unit/nl/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. -It
 $(B)/obj/tests/unit/vxlan/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Ivxlan -Itests
 $(B)/obj/control/http/%.o:  CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
 $(B)/obj/control/graph/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
+$(B)/obj/control/web/%.o:   CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
 $(B)/obj/control/topo/%.o:  CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
 $(B)/obj/control/lab/%.o:   CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
 $(B)/obj/control/%.o:       CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. $(DPDK_CFLAGS)
 $(B)/obj/vm-runner/%.o:     CFLAGS = $(BASE_CFLAGS) -Idatapath -Ivm-runner
 $(B)/obj/tests/unit/vm-runner/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Ivm-runner -Itests
 $(B)/obj/tests/unit/%.o:    CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. -Itests $(DPDK_CFLAGS)
+
+# The page is a part of the program
+$(B)/obj/control/web/files.o: $(wildcard web/*)
 
 # What is compiled in changes with PREFIX
 $(call obj,$(LAB_SRC)): $(B)/prefix
@@ -111,6 +111,7 @@ $(B)/libvxlan.a:    $(call obj,$(VXLAN_SRC))
 $(B)/libtap.a:      $(call obj,$(TAP_SRC))
 $(B)/libtopo.a:     $(call obj,$(TOPO_SRC))
 $(B)/libhttp.a:     $(call obj,$(HTTP_SRC))
+$(B)/libweb.a:      $(call obj,$(WEB_SRC))
 $(B)/libgraph.a:    $(call obj,$(GRAPH_SRC))
 $(B)/liblab.a:      $(call obj,$(LAB_SRC))
 $(B)/libvm.a:       $(call obj,$(VM_SRC))
@@ -125,9 +126,10 @@ $(B)/netloomd: $(B)/obj/control/netloomd.o $(B)/libcontrol.a $(B)/libhttp.a $(B)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(CONTROL_LIBS) $(HTTP_LIBS)
 
-$(B)/netloom: $(B)/obj/control/lab/netloom.o $(B)/liblab.a $(B)/libgraph.a $(B)/libtopo.a $(B)/libbase.a
+$(B)/netloom: $(B)/obj/control/lab/netloom.o $(B)/libweb.a $(B)/liblab.a $(B)/libgraph.a $(B)/libtopo.a \
+		$(B)/libhttp.a $(B)/libbase.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(LAB_LIBS)
+	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(LAB_LIBS) $(HTTP_LIBS) -lpthread
 
 $(B)/vm-runner: $(B)/obj/vm-runner/main.o $(B)/libvm.a $(B)/libbase.a
 	$(call say,LD,$@)
@@ -224,16 +226,13 @@ $(B)/bench/vtep: $(call obj,$(wildcard bench/vtep/*.c)) $(B)/libvxlan.a $(B)/lib
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpcap
-bench-programs: all $(B)/bench/pipeline $(B)/bench/vtep
 bench:
 	scripts/deps.sh
-	$(MAKE) bench-programs
+	$(MAKE) all $(B)/bench/pipeline $(B)/bench/vtep
 	$(B)/bench/pipeline
 	BUILD=$(abspath $(B)) bench/ports-memory.sh
 	BUILD=$(abspath $(B)) bench/lab.sh
-	BUILD=$(abspath $(B)) bench/impair.py
 	BUILD=$(abspath $(B)) bench/v2v.py
-	BUILD=$(abspath $(B)) bench/overlay
 	BUILD=$(abspath $(B)) bench/vmm-boot.sh
 
 INSTALLED := $(DESTDIR)$(PREFIX)
@@ -242,11 +241,6 @@ install: all
 	install -D -t $(INSTALLED)/lib/netloom control/lab/image/netloom-image
 	install -D -m 644 -t $(INSTALLED)/lib/netloom control/lab/image/modules.list
 	install -D -t $(INSTALLED)/lib/netloom/guest control/lab/image/guest/*
-	install -D -t $(INSTALLED)/lib/netloom/bench bench/netloom-bench
-	install -D -m 644 -t $(INSTALLED)/lib/netloom/bench tests/guests/traffic.py
-	install -D -m 644 -t $(INSTALLED)/lib/netloom/bench/netbench bench/netbench/*.py
-	install -D -t $(INSTALLED)/lib/netloom/bench/guests $(B)/guests/traffic
-	install -D -t $(INSTALLED)/lib/netloom/bench/bench $(B)/bench/distance
 	install -D -m 644 -t $(INSTALLED)/share/netloom/examples examples/*.yaml
 	install -D -m 644 -t $(INSTALLED)/share/doc/netloom README.md LICENSE
 
@@ -258,5 +252,5 @@ clean:
 	rm -rf build build-debug build-fuzz build-clang
 
 .SECONDARY:
-.PHONY: bench-programs always all unit debug fuzzers fuzz deps check lint demo demo-overlay bench install uninstall clean
+.PHONY: always all unit debug fuzzers fuzz deps check lint demo demo-overlay bench install uninstall clean
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

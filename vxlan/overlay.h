@@ -114,11 +114,10 @@ static inline void overlay_count(uint64_t *counter, uint64_t n)
  * @reply: copied; untagged
  * @port:  index of the port it shall seem to have come from: a tunnel for an answer in the name of a station there
  * @vid:   VLAN
- * @learn: its source is behind that port indeed; else nothing is learned from it
  *
- * Return: false if too many wait. Context: any thread.
+ * Nothing is learned from it. Return: false if too many wait. Context: any thread.
  */
-bool overlay_reply_push(const struct reply *reply, uint16_t port, uint16_t vid, bool learn);
+bool overlay_reply_push(const struct reply *reply, uint16_t port, uint16_t vid);
 
 /**
  * overlay_reply_pop() - Take waiting answers

@@ -69,11 +69,10 @@ static void answer(const struct overlay_view *view, const struct tunnel_port *tu
 		return;
 	overlay_count(&overlay_counters(vni->slot)->suppressed, 1);
 	port = entry->port != VTEP_NONE ? entry->port : tunnel->index;
-	if (port >= view->n_tunnels || view->tunnels[port].port == NULL ||
-	    view->tunnels[port].sw != vni->sw)
+	if (port >= view->n_tunnels || view->tunnels[port].port == NULL)
 		return;
 	reply_untag(f, reply);
-	overlay_reply_push(reply, port, f->vid, false);
+	overlay_reply_push(reply, port, f->vid);
 }
 
 /* Why a frame to all may not leave although the VNI is there. */
@@ -90,8 +89,8 @@ static enum drop_reason refuse_flood(const struct overlay_view *view,
 	if (vni->flood_off || !vtep_member_floods(view->table, peer, vni->vni))
 		return DROP_VXLAN_BUM_OFF;
 	neigh = vni->suppress ? overlay_neigh_current() : NULL;
-	if (neigh != NULL && suppress_request(neigh, vni->vni, f, (uint32_t)(now_ns() / 1000000000),
-					      &reply, &entry) == SUPPRESS_ANSWER) {
+	if (neigh != NULL &&
+	    suppress_request(neigh, vni->vni, f, &reply, &entry) == SUPPRESS_ANSWER) {
 		answer(view, tunnel, vni, peer, entry, f, &reply);
 		return DROP_VXLAN_SUPPRESSED;
 	}
@@ -129,7 +128,7 @@ static void tell_too_big(const struct overlay_view *view, struct tunnel_port *tu
 	    !toobig_reply(out->f, toobig_mtu(peer, out), &reply))
 		return;
 	reply_untag(out->f, &reply);
-	if (overlay_reply_push(&reply, tunnel->index, out->f->vid, false))
+	if (overlay_reply_push(&reply, tunnel->index, out->f->vid))
 		overlay_count(&overlay_counters(slot)->too_big_answers, 1);
 }
 

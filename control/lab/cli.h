@@ -72,6 +72,7 @@ int cmd_down(const struct command *command, int argc, char **argv);
 int cmd_ps(const struct command *command, int argc, char **argv);
 int cmd_events(const struct command *command, int argc, char **argv);
 int cmd_graph(const struct command *command, int argc, char **argv);
+int cmd_web(const struct command *command, int argc, char **argv);
 int cmd_show(const struct command *command, int argc, char **argv);
 int cmd_console(const struct command *command, int argc, char **argv);
 int cmd_exec(const struct command *command, int argc, char **argv);
@@ -87,7 +88,6 @@ int cmd_uplink(const struct command *command, int argc, char **argv);
 int cmd_vtep(const struct command *command, int argc, char **argv);
 int cmd_vni(const struct command *command, int argc, char **argv);
 int cmd_trace(const struct command *command, int argc, char **argv);
-int cmd_bench(const struct command *command, int argc, char **argv);
 int cmd_capture(const struct command *command, int argc, char **argv);
 int cmd_port(const struct command *command, int argc, char **argv);
 

@@ -108,3 +108,50 @@ int control_power_button(const char *lab, const char *node, struct err *err)
 	json_decref(record);
 	return rc;
 }
+
+/* QEMU's cards are numbered in the order of the spec. */
+static int nic_index(const json_t *record, const char *ifname)
+{
+	const json_t *nic;
+	size_t i;
+
+	json_array_foreach (json_object_get(json_object_get(record, "spec"), "nics"), i, nic) {
+		const char *name = json_string_value(json_object_get(nic, "name"));
+
+		if (name != NULL && strcmp(name, ifname) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+int control_nic_link(const char *lab, const char *node, const char *ifname, bool up,
+		     struct err *err)
+{
+	struct jsonline line;
+	json_t *request;
+	json_t *record;
+	int index;
+	int rc = control_open(&line, lab, node, &record, err);
+
+	if (rc < 0)
+		return rc;
+	index = nic_index(record, ifname);
+	if (index < 0)
+		rc = err_set(err, ENOENT, "node \"%s/%s\" has no interface \"%s\"", lab, node,
+			     ifname);
+	if (rc == 0 && strcmp(vmm_spec_name(json_object_get(record, "spec")), "qemu") == 0) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "nic%d", index);
+		request = json_pack("{s:s, s:{s:s, s:b}}", "execute", "set_link", "arguments",
+				    "name", name, "up", up);
+		rc = request_send(&line, request, err);
+	} else if (rc == 0) {
+		request = json_pack("{s:s, s:i, s:s, s:{s:s, s:b}}", "jsonrpc", "2.0", "id", 1,
+				    "method", "nic.link", "params", "id", ifname, "up", up);
+		rc = request_send(&line, request, err);
+	}
+	jsonline_close(&line);
+	json_decref(record);
+	return rc;
+}

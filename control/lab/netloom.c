@@ -97,6 +97,26 @@ static const struct command commands[] = {
 	 "It begins with the state of every VM.\n\n"
 	 "  --count N     end after so many lines\n",
 	 cmd_events},
+	{"web", "[--listen [ADDRESS:]PORT] [--host NAME]... [LAB]",
+	 "the page: the topology, live, in a browser",
+	 "  netloom web                                  prints the address to open, token "
+	 "included\n"
+	 "  netloom web --listen 0                       any free port\n"
+	 "  netloom web --listen 192.0.2.7:9180 --host lab.example\n\n"
+	 "Links by load, rates, VLANs, stations, drops as sentences; cut and impair links, start "
+	 "and "
+	 "stop\n"
+	 "machines, capture, consoles. What the page does it does by running netloom, and says the "
+	 "command.\n\n"
+	 "It listens on loopback, port 9180, and every request needs the token. From elsewhere, "
+	 "let "
+	 "ssh\n"
+	 "bring it to you: `ssh -L 9180:localhost:9180 HOST`. With --listen ADDRESS it is plain "
+	 "HTTP "
+	 "that\n"
+	 "whoever is on the way can read.\n\n"
+	 "  --host NAME   also answer to this name (addresses and localhost always)\n",
+	 cmd_web},
 	{"console", "LAB/NODE", "the VM's console; leave with Ctrl-]",
 	 "  netloom console campus/h1\n\n"
 	 "Everything the guest prints is also in its log (`netloom log`). One console at a time.\n",
@@ -218,9 +238,6 @@ static const struct command commands[] = {
 	 "  netloom test campus\n\n"
 	 "Exit status: 0 everything as expected, 1 not.\n",
 	 cmd_test},
-	{"bench", "v2v|pvvp|density|mesh|fdb|learning|broadcast|latency|reconf|idle [OPTIONS]",
-	 "measure the switch, alone or against others in the same run",
-	 "  netloom bench v2v --against ovs-dpdk,testpmd -o results\n", cmd_bench},
 	{"wire", "SOCKET-A SOCKET-B [--name NAME] | --delete NAME",
 	 "link two VMs that you started yourself: one command",
 	 "Each socket is the vhost-user socket on which a VM listens: vm-runner --net "
