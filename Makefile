@@ -58,7 +58,12 @@ GUEST_CFLAGS := -std=gnu11 -g -O3 $(WARN) -ffreestanding -nostdlib -static -fno-
 Q    := $(if $(V),,@)
 say   = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
-all: $(PROGRAMS) $(GUESTS)
+all: $(PROGRAMS) $(GUESTS) $(B)/bench/distance
+
+$(B)/bench/distance: bench/distance.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)gcc $(BASE_CFLAGS) -o $@ $< -lpthread
 
 $(B)/guests/%: tests/guests/%.c tests/guests/guest.c tests/guests/nic.c $(wildcard tests/guests/*.h) \
 		vm-runner/x86/microguest_abi.h
@@ -226,13 +231,16 @@ $(B)/bench/vtep: $(call obj,$(wildcard bench/vtep/*.c)) $(B)/libvxlan.a $(B)/lib
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpcap
+bench-programs: all $(B)/bench/pipeline $(B)/bench/vtep
 bench:
 	scripts/deps.sh
-	$(MAKE) all $(B)/bench/pipeline $(B)/bench/vtep
+	$(MAKE) bench-programs
 	$(B)/bench/pipeline
 	BUILD=$(abspath $(B)) bench/ports-memory.sh
 	BUILD=$(abspath $(B)) bench/lab.sh
+	BUILD=$(abspath $(B)) bench/impair.py
 	BUILD=$(abspath $(B)) bench/v2v.py
+	BUILD=$(abspath $(B)) bench/overlay
 	BUILD=$(abspath $(B)) bench/vmm-boot.sh
 
 INSTALLED := $(DESTDIR)$(PREFIX)
@@ -241,6 +249,11 @@ install: all
 	install -D -t $(INSTALLED)/lib/netloom control/lab/image/netloom-image
 	install -D -m 644 -t $(INSTALLED)/lib/netloom control/lab/image/modules.list
 	install -D -t $(INSTALLED)/lib/netloom/guest control/lab/image/guest/*
+	install -D -t $(INSTALLED)/lib/netloom/bench bench/netloom-bench
+	install -D -m 644 -t $(INSTALLED)/lib/netloom/bench tests/guests/traffic.py
+	install -D -m 644 -t $(INSTALLED)/lib/netloom/bench/netbench bench/netbench/*.py
+	install -D -t $(INSTALLED)/lib/netloom/bench/guests $(B)/guests/traffic
+	install -D -t $(INSTALLED)/lib/netloom/bench/bench $(B)/bench/distance
 	install -D -m 644 -t $(INSTALLED)/share/netloom/examples examples/*.yaml
 	install -D -m 644 -t $(INSTALLED)/share/doc/netloom README.md LICENSE
 
@@ -252,5 +265,5 @@ clean:
 	rm -rf build build-debug build-fuzz build-clang
 
 .SECONDARY:
-.PHONY: always all unit debug fuzzers fuzz deps check lint demo demo-overlay bench install uninstall clean
+.PHONY: bench-programs always all unit debug fuzzers fuzz deps check lint demo demo-overlay bench install uninstall clean
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -16,35 +16,19 @@ subject had less than 90 % of its core is printed and not counted.
 import argparse
 import json
 import os
-import random
 import statistics
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tests", "e2e"))
+sys.path.insert(0, HERE)
+from paired import interval, order, thread_cpu_ns, tsc_hz  # noqa: E402
 from vhost_lab import TESTPMD, Failed, Lab, run, skip, wait_until  # noqa: E402
 
 MACS = ("02:00:00:00:00:0a", "02:00:00:00:00:0b")
 WARM_S = 1.0
 CPU_SHARE_MIN = 0.9
-
-
-def tsc_hz():
-    with open("/proc/cpuinfo") as info:
-        return 1e6 * next(float(line.split(":")[1]) for line in info if line.startswith("cpu MHz"))
-
-
-def thread_cpu_ns(pid, name):
-    """CPU time of the busiest thread whose name begins with @name."""
-    times = []
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/comm") as comm:
-            if not comm.read().startswith(name):
-                continue
-        with open(f"/proc/{pid}/task/{task}/schedstat") as stat:
-            times.append(int(stat.read().split()[0]))
-    return max(times)
 
 
 def generator(lab, options, front_end_listens):
@@ -101,22 +85,12 @@ def trial_testpmd(options):
         lab.close(False)
 
 
-def interval(values):
-    """95 % bootstrap interval of the median."""
-    draw = random.Random(1)
-    medians = sorted(statistics.median(draw.choices(values, k=len(values))) for _ in range(2000))
-    return medians[50], medians[-51]
-
-
 def main(options):
     trials = {"netloomd": trial_netloomd, "testpmd": trial_testpmd}
     log, ratios, floor = [], {"mpps": [], "cycles": []}, {"mpps": [], "cycles": []}
     for number in range(options.rounds):
-        order = ["netloomd", "testpmd", "testpmd", "netloomd"]
-        if number % 2:
-            order = order[1:] + order[:1] if number % 4 == 1 else order[::-1]
         got = {"netloomd": [], "testpmd": []}
-        for subject in order:
+        for subject in order(number, "netloomd", "testpmd"):
             result = trials[subject](options)
             got[subject].append(result)
             log.append({"round": number, "subject": subject, **result})

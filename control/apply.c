@@ -18,7 +18,7 @@ struct apply {
 	struct model *model;
 	struct live_port *live; /* [SNAPSHOT_PORTS_MAX], by index */
 	uint64_t generation;
-	apply_on_publish on_publish;
+	apply_on_publish before_publish, after_publish;
 	void *on_publish_arg;
 	apply_on_build on_build;
 	void *on_build_arg;
@@ -47,18 +47,21 @@ struct apply *apply_new(void)
 	return NULL;
 }
 
-void apply_watch(struct apply *apply, apply_on_publish on_publish, void *arg)
+void apply_watch(struct apply *apply, apply_on_publish before, apply_on_publish after, void *arg)
 {
-	apply->on_publish = on_publish;
+	apply->before_publish = before;
+	apply->after_publish = after;
 	apply->on_publish_arg = arg;
 }
 
 static void publish(struct apply *apply, struct snapshot *snapshot, const struct model *model,
 		    const struct live_port *live)
 {
+	if (apply->before_publish != NULL)
+		apply->before_publish(model, live, apply->on_publish_arg);
 	datapath_publish(snapshot);
-	if (apply->on_publish != NULL)
-		apply->on_publish(model, live, apply->on_publish_arg);
+	if (apply->after_publish != NULL)
+		apply->after_publish(model, live, apply->on_publish_arg);
 }
 
 void apply_eyes(struct apply *apply, apply_on_build on_build, void *arg)
@@ -460,4 +463,14 @@ void apply_commit(struct apply *apply)
 	apply->live = apply->next_live;
 	apply->next_live = NULL;
 	prepare_free(apply);
+}
+
+bool apply_flapped(struct apply *apply, const struct model_port *port, bool is_down)
+{
+	struct live_port *live = &apply->live[port->index];
+
+	if (live->is_flapped == is_down)
+		return false;
+	live->is_flapped = is_down;
+	return true;
 }

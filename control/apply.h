@@ -32,15 +32,13 @@ struct live_port {
 	struct port_drops *patch_drops;		  /* [PORT_WORKERS_MAX], patch ends only */
 	struct port_queue_stats *patch_stats;	  /* [2 * PORT_WORKERS_MAX], patch ends only */
 	struct impair *impair[IMPAIR_DIRECTIONS]; /* NULL: that direction is not impaired */
+	bool is_flapped;			  /* its link is down for a while by itself */
 	char error[256];			  /* why it could not be opened, or "" */
 };
 
 struct apply;
 
-/*
- * Told of every snapshot after it was published and before ports that it no longer names are closed: whoever refers to ports
- * besides (the overlay) lets go of them here. @live: by index.
- */
+/* Told of every snapshot. @live: by index. */
 typedef void (*apply_on_publish)(const struct model *model, const struct live_port *live,
 				 void *arg);
 
@@ -50,8 +48,13 @@ typedef void (*apply_on_build)(struct snapshot *snapshot, const struct model *mo
 /** apply_new() - Nothing runs yet; the datapath is up. Return: NULL without memory. */
 struct apply *apply_new(void);
 
-/** apply_watch() - Have @on_publish called; NULL: nobody */
-void apply_watch(struct apply *apply, apply_on_publish on_publish, void *arg);
+/**
+ * apply_watch() - Be told of snapshots; NULL: nobody
+ * @before: is called before one is published, and so before ports that it no longer names are closed: whoever refers to ports besides (the
+ *          overlay) lets go of them here, and has ready what the first frame of a new one needs
+ * @after:  is called when the workers have it
+ */
+void apply_watch(struct apply *apply, apply_on_publish before, apply_on_publish after, void *arg);
 
 /** apply_eyes() - Have @on_build called for every new snapshot; NULL: nobody */
 void apply_eyes(struct apply *apply, apply_on_build on_build, void *arg);
@@ -93,5 +96,8 @@ int apply_prepare(struct apply *apply, struct model *next, bool tolerant, struct
 
 void apply_commit(struct apply *apply);
 void apply_abort(struct apply *apply);
+
+/** apply_flapped() - Let a port's link be down for a while, from apply_republish() on. Return: whether that is new. */
+bool apply_flapped(struct apply *apply, const struct model_port *port, bool is_down);
 
 #endif

@@ -33,7 +33,7 @@ static void port_fill(struct port_config *config, const struct model *model,
 	config->patch_stats = own->patch_stats;
 	config->role = PORT_DETACHED;
 	config->is_patch = model_port_is_patch(port);
-	config->admin_up = port->admin_up;
+	config->admin_up = port->admin_up && !own->is_flapped;
 	config->mtu = port->mtu;
 	config->fdb_limit = port->fdb_limit;
 	config->sticky = port->sticky;

@@ -8,6 +8,7 @@
 #include "ageing.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "carrier.h"
 #include "datapath.h"
 #include "eyes/eyes.h"
 #include "model_check.h"
@@ -27,11 +28,18 @@ static void datapath_readable(evutil_socket_t fd, short what, void *arg)
 	ageing_wake(control->ageing);
 }
 
-static void published(const struct model *model, const struct live_port *live, void *arg)
+static void publishing(const struct model *model, const struct live_port *live, void *arg)
 {
 	struct control *control = arg;
 
 	overlay_sync(model, live, control->overlay);
+}
+
+static void published(const struct model *model, const struct live_port *live, void *arg)
+{
+	struct control *control = arg;
+
+	overlay_published(model, live, control->overlay);
 	eyes_published(control->eyes, model);
 }
 
@@ -46,6 +54,11 @@ static int state_restore(struct control *control, struct err *err)
 	if (rc != 0)
 		return rc;
 	n_ports = saved->n_ports;
+	rc = model_tap_settle(apply_model(control->apply), saved);
+	if (rc != 0) {
+		model_free(saved);
+		return err_set(err, -rc, "the kernel gives no random numbers");
+	}
 	rc = apply_prepare(control->apply, saved, true, err);
 	if (rc != 0) {
 		model_free(saved);
@@ -84,15 +97,22 @@ int control_start(struct control *control, struct err *err)
 		rc = err_set(err, ENOMEM, "out of memory");
 		goto no_event;
 	}
-	apply_watch(control->apply, published, control);
+	control->carrier = carrier_new(control);
+	if (control->carrier == NULL) {
+		rc = err_set(err, ENOMEM, "out of memory");
+		goto no_event;
+	}
+	apply_watch(control->apply, publishing, published, control);
 	apply_eyes(control->apply, eyes_build, control->eyes);
 	rc = state_restore(control, err);
 	if (rc != 0)
 		goto no_event;
+	carrier_sync(control->carrier);
 	return 0;
 
 no_event:
 	datapath_stop();
+	carrier_free(control->carrier);
 	watch_free(control->watch);
 	overlay_control_free(control->overlay);
 	if (control->datapath_ev != NULL)
@@ -111,6 +131,7 @@ void control_stop(struct control *control)
 	event_free(control->datapath_ev);
 	ageing_free(control->ageing);
 	datapath_stop();
+	carrier_free(control->carrier);
 	watch_free(control->watch);
 	overlay_control_free(control->overlay);
 	apply_free(control->apply);
@@ -141,6 +162,8 @@ json_t *control_change(struct control *control, struct model *next, bool dry_run
 	struct err err = {.text = ""};
 	json_t *changes = NULL, *event;
 
+	if (model_tap_settle(apply_model(control->apply), next) != 0)
+		problems_add(problems, PROBLEM_MACHINE, "the kernel gives no random numbers");
 	model_overlay_derive(next, problems);
 	model_check(next, problems);
 	stations_fit(next, problems);
@@ -178,6 +201,7 @@ json_t *control_change(struct control *control, struct model *next, bool dry_run
 			  (json_int_t)apply_generation(control->apply));
 	rpc_server_event(control->rpc, event);
 	json_decref(event);
+	carrier_sync(control->carrier);
 	watch_links(control->watch);
 	return changes;
 
@@ -210,10 +234,11 @@ void control_port_changed(struct port *port, void *arg)
 		 status.detail[0] != '\0' ? ": " : "", status.detail);
 	model_port = model_port_find(apply_model(control->apply), port->spec.name);
 	if (status.running && model_port != NULL)
-		overlay_port_up(control->overlay, model_port);
+		overlay_port_up(control->overlay, apply_model(control->apply), model_port);
 	event = json_pack("{s:s, s:s, s:b, s:b}", "kind", "port", "name", port->spec.name,
 			  "connected", status.connected, "running", status.running);
 	rpc_server_event(control->rpc, event);
 	json_decref(event);
+	carrier_port_changed(control->carrier, port->spec.name);
 	watch_links(control->watch);
 }

@@ -16,6 +16,7 @@
 #include "problems.h"
 
 struct ageing;
+struct carrier;
 struct eyes;
 struct overlay_control;
 struct rpc_server;
@@ -28,6 +29,7 @@ struct control {
 	struct overlay_control *overlay; /* NULL in tests of control alone */
 	struct eyes *eyes;
 	struct rpc_server *rpc;	   /* NULL until it listens */
+	struct carrier *carrier;   /* NULL in tests of control alone */
 	struct watch *watch;	   /* what `events` tells; NULL in tests of control alone */
 	struct event *datapath_ev; /* datapath_event_fd() */
 	const char *state_path;	   /* borrowed */

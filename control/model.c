@@ -325,6 +325,11 @@ void model_owner_remove(struct model *model, const char *owner)
 	model->n_vnis = kept;
 }
 
+uint64_t model_port_mac(const struct model_port *port)
+{
+	return port->tap.has_mac ? fdb_mac(port->tap.mac) : port->vm_mac;
+}
+
 bool model_port_is_patch(const struct model_port *port)
 {
 	return strcmp(port->spec.type, MODEL_TYPE_PATCH) == 0;

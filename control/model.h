@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "impair/impair.h"
+#include "model_link.h"
 #include "model_overlay.h"
 #include "model_tap.h"
 #include "port.h"
@@ -51,13 +52,15 @@ struct model_port {
 	char owner[MODEL_NAME_MAX];
 	char patch_peer[MODEL_NAME_MAX]; /* type patch only */
 	struct model_tap tap;		 /* type tap only; a change of it needs a new port object */
-	struct model_uplink uplink;	 /* type uplink only; likewise */
-	uint8_t attachment;		 /* enum model_attachment */
-	char target[MODEL_NAME_MAX];	 /* the switch, or the other end of the wire */
-	struct vlan_port vlan;		 /* MODEL_ON_SWITCH only */
-	uint16_t mtu;			 /* L3 bytes */
+	uint64_t vm_mac; /* type vhost-user only: of the machine, as fdb_mac(); 0: not said */
+	struct model_uplink uplink;  /* type uplink only; likewise */
+	uint8_t attachment;	     /* enum model_attachment */
+	char target[MODEL_NAME_MAX]; /* the switch, or the other end of the wire */
+	struct vlan_port vlan;	     /* MODEL_ON_SWITCH only */
+	uint16_t mtu;		     /* L3 bytes */
 	bool admin_up;
 	struct impair_params impair[IMPAIR_DIRECTIONS]; /* of its link; all zero: a good one */
+	struct model_link link;				/* what it shows of itself */
 	uint32_t fdb_limit;
 	bool sticky;
 	uint16_t index; /* SNAPSHOT_NONE until it runs */
@@ -127,6 +130,9 @@ void model_stations_prune(struct model *model);
 
 /** model_owner_remove() - Remove everything an owner has */
 void model_owner_remove(struct model *model, const char *owner);
+
+/** model_port_mac() - The address of the station that is known to be behind a port, as fdb_mac(); 0 if none is */
+uint64_t model_port_mac(const struct model_port *port);
 
 /** model_port_is_patch() - One end of a link between two switches: no I/O behind it */
 bool model_port_is_patch(const struct model_port *port);

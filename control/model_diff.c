@@ -103,7 +103,7 @@ enum diff_op diff_port(const struct model_port *old, const struct model_port *ne
 		       size_t size)
 {
 	struct detail detail = detail_begin(text, size);
-	char before[192], after[192];
+	char before[192], after[192], shown[320];
 	bool replace;
 
 	if (old == NULL && next == NULL)
@@ -131,6 +131,8 @@ enum diff_op diff_port(const struct model_port *old, const struct model_port *ne
 			   next->uplink.src_port_max);
 	if (strcmp(old->owner, next->owner) != 0)
 		detail_add(&detail, "owner \"%s\" -> \"%s\"", old->owner, next->owner);
+	if (old->vm_mac != next->vm_mac)
+		detail_add(&detail, "mac differs");
 	if (strcmp(old->patch_peer, next->patch_peer) != 0)
 		detail_add(&detail, "peer %s -> %s", old->patch_peer, next->patch_peer);
 	if (old->attachment != next->attachment || strcmp(old->target, next->target) != 0 ||
@@ -144,6 +146,9 @@ enum diff_op diff_port(const struct model_port *old, const struct model_port *ne
 	if (old->admin_up != next->admin_up)
 		detail_add(&detail, "admin %s", next->admin_up ? "down -> up" : "up -> down");
 	impair_diff(old, next, &detail);
+	model_link_diff(&old->link, &next->link, shown, sizeof(shown));
+	if (shown[0] != '\0')
+		detail_add(&detail, "%s", shown);
 	if (old->fdb_limit != next->fdb_limit)
 		detail_add(&detail, "fdb_limit %u -> %u", old->fdb_limit, next->fdb_limit);
 	if (old->sticky != next->sticky)

@@ -104,10 +104,10 @@ void model_switch_parse(const json_t *value, const char *place, struct model_swi
 static const struct {
 	const char *key, *type;
 } port_type_keys[] = {
-	{"socket", MODEL_TYPE_VHOST_USER}, {"server", MODEL_TYPE_VHOST_USER},
-	{"rx", MODEL_TYPE_PCAP},	   {"tx", MODEL_TYPE_PCAP},
-	{"peer", MODEL_TYPE_PATCH},	   {"netns", MODEL_TYPE_TAP},
-	{"mac", MODEL_TYPE_TAP},	   {"addresses", MODEL_TYPE_TAP},
+	{"socket", MODEL_TYPE_VHOST_USER}, {"guest", MODEL_TYPE_VHOST_USER},
+	{"server", MODEL_TYPE_VHOST_USER}, {"rx", MODEL_TYPE_PCAP},
+	{"tx", MODEL_TYPE_PCAP},	   {"peer", MODEL_TYPE_PATCH},
+	{"netns", MODEL_TYPE_TAP},	   {"addresses", MODEL_TYPE_TAP},
 	{"local", MODEL_TYPE_UPLINK},	   {"udp_port", MODEL_TYPE_UPLINK},
 	{"mode", MODEL_TYPE_UPLINK},	   {"source_ports", MODEL_TYPE_UPLINK},
 };
@@ -127,6 +127,7 @@ static void type_parse(const struct json_reader *reader, struct model_port *port
 					    MODEL_TYPE_PATCH,	   MODEL_TYPE_TAP,
 					    MODEL_TYPE_UPLINK,	   NULL};
 	uint32_t n_queues = 1;
+	char mac[18];
 	int type;
 
 	if (!json_read_need(reader, "type"))
@@ -147,6 +148,11 @@ static void type_parse(const struct json_reader *reader, struct model_port *port
 		problems_add(reader->problems, PROBLEM_PARAMS,
 			     "%s: \"ifname\" belongs to types tap and uplink, this port is %s",
 			     reader->what, types[type]);
+	if (json_read_has(reader, "mac") && strcmp(types[type], MODEL_TYPE_TAP) != 0 &&
+	    strcmp(types[type], MODEL_TYPE_VHOST_USER) != 0)
+		problems_add(reader->problems, PROBLEM_PARAMS,
+			     "%s: \"mac\" belongs to types vhost-user and tap, this port is %s",
+			     reader->what, types[type]);
 	if (strcmp(types[type], MODEL_TYPE_VHOST_USER) == 0 ||
 	    strcmp(types[type], MODEL_TYPE_TAP) == 0)
 		json_read_uint(reader, "queues", 1, PORT_QUEUES_MAX, &n_queues);
@@ -158,6 +164,12 @@ static void type_parse(const struct json_reader *reader, struct model_port *port
 		json_read_need(reader, "socket");
 		path_parse(reader, "socket", port->spec.path);
 		json_read_bool(reader, "server", &port->spec.server);
+		if (json_read_string(reader, "mac", mac, sizeof(mac)) &&
+		    !model_mac_parse(mac, &port->vm_mac))
+			problems_add(reader->problems, PROBLEM_PARAMS,
+				     "%s: \"mac\": \"%s\" is no unicast address such as "
+				     "52:54:00:00:00:01",
+				     reader->what, mac);
 	} else if (strcmp(types[type], MODEL_TYPE_TAP) == 0) {
 		model_tap_parse(reader, port->spec.ifname, &port->tap);
 	} else if (strcmp(types[type], MODEL_TYPE_UPLINK) == 0) {
@@ -210,10 +222,11 @@ void model_port_parse(const json_t *value, const char *place, struct model_port 
 		      struct problems *problems)
 {
 	static const char *const keys[] = {
-		"name",	    "owner",  "type",	"mtu",		"admin", "sticky",    "fdb_limit",
-		"socket",   "server", "queues", "rx",		"tx",	 "peer",      "switch",
-		"vlan",	    "wire",   "ifname", "netns",	"mac",	 "addresses", "local",
-		"udp_port", "mode",   "impair", "source_ports", NULL};
+		"name",		"owner",     "type",   "mtu",	   "admin",  "sticky",
+		"fdb_limit",	"socket",    "server", "queues",   "rx",     "tx",
+		"peer",		"switch",    "vlan",   "wire",	   "ifname", "netns",
+		"mac",		"addresses", "local",  "udp_port", "mode",   "impair",
+		"source_ports", "carrier",   "flap",   "guest",	   NULL};
 	static const char *const states[] = {"up", "down", NULL};
 	uint32_t mtu = MODEL_MTU_DEFAULT;
 	struct json_reader reader;
@@ -237,6 +250,7 @@ void model_port_parse(const json_t *value, const char *place, struct model_port 
 	type_parse(&reader, port);
 	attachment_parse(&reader, port);
 	model_impair_parse(json_object_get(value, "impair"), reader.what, port->impair, problems);
+	model_link_parse(&reader, &port->link);
 }
 
 bool model_mac_parse(const char *text, uint64_t *mac)

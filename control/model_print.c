@@ -56,6 +56,7 @@ json_t *model_switch_print(const struct model_switch *sw)
 json_t *model_port_print(const struct model_port *port)
 {
 	json_t *object = json_object(), *impair;
+	char mac[18];
 
 	set_string(object, "name", port->spec.name);
 	set_string(object, "owner", port->owner);
@@ -64,6 +65,10 @@ json_t *model_port_print(const struct model_port *port)
 		set_string(object, "socket", port->spec.path);
 		json_object_set_new(object, "server", json_boolean(port->spec.server));
 		json_object_set_new(object, "queues", json_integer(port->spec.n_queues));
+		if (port->vm_mac != 0) {
+			model_mac_print(port->vm_mac, mac);
+			set_string(object, "mac", mac);
+		}
 	} else if (strcmp(port->spec.type, MODEL_TYPE_PCAP) == 0) {
 		set_string(object, "rx", port->spec.path);
 		set_string(object, "tx", port->spec.tx_path);
@@ -81,6 +86,7 @@ json_t *model_port_print(const struct model_port *port)
 	impair = model_impair_print(port->impair);
 	if (impair != NULL)
 		json_object_set_new(object, "impair", impair);
+	model_link_print(&port->link, object);
 	if (port->attachment == MODEL_ON_SWITCH) {
 		set_string(object, "switch", port->target);
 		json_object_set_new(object, "vlan", model_vlan_print(&port->vlan));

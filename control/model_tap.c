@@ -2,10 +2,13 @@
 #include "model_tap.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "json_read.h"
+#include "model.h"
 #include "model_parse.h"
 #include "model_print.h"
 
@@ -97,6 +100,27 @@ void model_tap_print(const char *ifname, const struct model_tap *tap, json_t *ob
 		json_array_append_new(list, json_string(text));
 	}
 	json_object_set_new(object, "addresses", list);
+}
+
+int model_tap_settle(const struct model *before, struct model *next)
+{
+	for (size_t i = 0; i < next->n_ports; i++) {
+		struct model_port *port = next->ports[i];
+		const struct model_port *old = model_port_find(before, port->spec.name);
+		struct model_tap *tap = &port->tap;
+
+		if (strcmp(port->spec.type, MODEL_TYPE_TAP) != 0 || tap->has_mac)
+			continue;
+		if (old != NULL && old->tap.has_mac) {
+			memcpy(tap->mac, old->tap.mac, sizeof(tap->mac));
+		} else {
+			if (getrandom(tap->mac, sizeof(tap->mac), 0) != sizeof(tap->mac))
+				return -EIO;
+			tap->mac[0] = (uint8_t)((tap->mac[0] & 0xfc) | 0x02); /* local, unicast */
+		}
+		tap->has_mac = true;
+	}
+	return 0;
 }
 
 bool model_tap_equal(const struct model_tap *a, const struct model_tap *b)

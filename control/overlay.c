@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "datapath.h"
@@ -30,6 +31,12 @@ struct vni_info {
 	struct overlay_vni_state state;
 };
 
+/* What a port was when its station was announced. */
+struct announced {
+	const struct port *port; /* compared, never followed */
+	int32_t vni;
+};
+
 struct overlay_control {
 	struct apply *apply;
 	struct overlay_underlay *underlay;
@@ -40,6 +47,8 @@ struct overlay_control {
 	size_t n_vteps;
 	struct vni_info *vnis; /* sorted by VNI */
 	size_t n_vnis;
+	uint64_t generation;				/* of the model that the view fits */
+	struct announced announced[SNAPSHOT_PORTS_MAX]; /* by port index */
 };
 
 static void settled(evutil_socket_t fd, short what, void *arg);
@@ -292,6 +301,58 @@ static void round_keep(struct overlay_control *overlay, const struct model *mode
 	overlay->n_vnis = model->n_vnis;
 }
 
+static void station_seen(struct overlay_control *overlay, uint32_t fid, uint64_t mac, uint16_t port,
+			 const struct vxlan_ip *addresses, size_t n_addresses)
+{
+	const struct overlay_view *view = overlay_view_current();
+	const struct vtep_vni *vni;
+	int32_t index;
+
+	if (view == NULL)
+		return;
+	index = vtep_vni_of_vlan(view->table, (uint16_t)(fid >> 12), fid & 0xfff);
+	if (index < 0)
+		return;
+	vni = &view->table->vnis[index];
+	overlay_neigh_moved(overlay->neigh, mac);
+	if (port >= view->n_tunnels || view->tunnels[port].port == NULL)
+		overlay_announce(overlay->announce, overlay->neigh, vni, mac, port, addresses,
+				 n_addresses);
+	else if (!vtep_member_floods(view->table, view->tunnels[port].peer, vni->vni))
+		settle_later(overlay); /* it joins the flood list */
+}
+
+void overlay_station_seen(struct overlay_control *overlay, uint32_t fid, uint64_t mac,
+			  uint16_t port)
+{
+	station_seen(overlay, fid, mac, port, NULL, 0);
+}
+
+void overlay_port_up(struct overlay_control *overlay, const struct model *model,
+		     const struct model_port *port)
+{
+	const struct model_switch *sw = model_switch_find(model, port->target);
+	struct vxlan_ip addresses[MODEL_TAP_ADDRESSES_MAX] = {0};
+	uint64_t mac = model_port_mac(port);
+
+	if (port->attachment != MODEL_ON_SWITCH || sw == NULL || port->index == SNAPSHOT_NONE)
+		return;
+	for (uint8_t i = 0; i < port->tap.n_addresses; i++) {
+		addresses[i].is_v6 = port->tap.addresses[i].family == AF_INET6;
+		memcpy(addresses[i].b, port->tap.addresses[i].bytes, addresses[i].is_v6 ? 16 : 4);
+	}
+	if (mac != 0 && port->vlan.pvid != VLAN_NONE)
+		station_seen(overlay, FDB_FID(sw->index, port->vlan.pvid), mac, port->index,
+			     addresses, port->tap.n_addresses);
+	for (size_t i = 0; i < model->n_stations; i++) {
+		const struct model_station *station = &model->stations[i];
+
+		if (strcmp(station->port, port->spec.name) == 0)
+			overlay_station_seen(overlay, FDB_FID(sw->index, station->vid),
+					     station->mac, port->index);
+	}
+}
+
 void overlay_sync(const struct model *model, const struct live_port *live, void *arg)
 {
 	struct overlay_control *overlay = arg;
@@ -316,7 +377,11 @@ void overlay_sync(const struct model *model, const struct live_port *live, void 
 		goto failed;
 	overlay_publish(view);
 	round_keep(overlay, model, &round, vteps, vnis);
-	overlay_neigh_model(overlay->neigh, model, apply_generation(overlay->apply));
+	if (overlay->generation != apply_generation(overlay->apply)) {
+		overlay->generation = apply_generation(overlay->apply);
+		overlay_announce_clear(overlay->announce);
+	}
+	overlay_neigh_model(overlay->neigh, model, overlay->generation);
 	if (model->n_vteps > 0 || round.n_uplinks > 0)
 		event_add(overlay->refresh, &period);
 	else
@@ -348,42 +413,32 @@ void overlay_check(struct overlay_control *overlay, const struct model *model,
 	round_end(&round);
 }
 
-void overlay_station_seen(struct overlay_control *overlay, uint32_t fid, uint64_t mac,
-			  uint16_t port)
+void overlay_published(const struct model *model, const struct live_port *live, void *arg)
 {
 	const struct overlay_view *view = overlay_view_current();
-	const struct vtep_vni *vni;
-	int32_t index;
+	struct overlay_control *overlay = arg;
 
-	if (view == NULL)
-		return;
-	index = vtep_vni_of_vlan(view->table, (uint16_t)(fid >> 12), fid & 0xfff);
-	if (index < 0)
-		return;
-	vni = &view->table->vnis[index];
-	overlay_neigh_moved(overlay->neigh, mac);
-	if (port >= view->n_tunnels || view->tunnels[port].port == NULL)
-		overlay_announce(overlay->announce, overlay->neigh, vni, mac, port);
-	else if (!vtep_member_floods(view->table, view->tunnels[port].peer, vni->vni))
-		settle_later(overlay); /* it joins the flood list */
-}
+	for (size_t i = 0; view != NULL && i < model->n_ports; i++) {
+		const struct model_port *port = model->ports[i];
+		const struct model_switch *sw = model_switch_find(model, port->target);
+		struct port *object = live[port->index].port;
+		struct announced now = {.port = object};
+		struct port_status status;
 
-void overlay_port_up(struct overlay_control *overlay, const struct model_port *port)
-{
-	const struct model *model = apply_model(overlay->apply);
-	const struct model_switch *sw = model_switch_find(model, port->target);
-
-	if (port->attachment != MODEL_ON_SWITCH || sw == NULL || port->index == SNAPSHOT_NONE)
-		return;
-	if (port->tap.has_mac && port->vlan.pvid != VLAN_NONE)
-		overlay_station_seen(overlay, FDB_FID(sw->index, port->vlan.pvid),
-				     fdb_mac(port->tap.mac), port->index);
-	for (size_t i = 0; i < model->n_stations; i++) {
-		const struct model_station *station = &model->stations[i];
-
-		if (strcmp(station->port, port->spec.name) == 0)
-			overlay_station_seen(overlay, FDB_FID(sw->index, station->vid),
-					     station->mac, port->index);
+		if (model_port_mac(port) == 0 || port->attachment != MODEL_ON_SWITCH ||
+		    sw == NULL || object == NULL)
+			continue;
+		now.vni = vtep_vni_of_vlan(view->table, sw->index, port->vlan.pvid);
+		if (now.vni < 0)
+			continue;
+		now.vni = (int32_t)view->table->vnis[now.vni].vni;
+		if (overlay->announced[port->index].port == now.port &&
+		    overlay->announced[port->index].vni == now.vni)
+			continue;
+		overlay->announced[port->index] = now;
+		object->ops->status(object, &status);
+		if (status.running && port->admin_up)
+			overlay_port_up(overlay, model, port);
 	}
 }
 

@@ -30,9 +30,16 @@ void overlay_control_free(struct overlay_control *overlay);
  * overlay_sync() - Publish the view that fits @model
  * @live: what is behind its ports, by index
  *
- * Fits apply_on_publish: runs after a snapshot was published and before ports that it no longer names are closed.
+ * Fits apply_on_publish: runs before a snapshot is published, and so before ports that it no longer names are closed.
  */
 void overlay_sync(const struct model *model, const struct live_port *live, void *overlay);
+
+/**
+ * overlay_published() - Announce the stations of ports that are new, or came to another VLAN or VNI
+ *
+ * Only those whose MAC is known already. Fits apply_on_publish: runs when the workers have the snapshot.
+ */
+void overlay_published(const struct model *model, const struct live_port *live, void *overlay);
 
 /** overlay_check() - Refuse VNIs whose MTU the underlay cannot carry as it is now */
 void overlay_check(struct overlay_control *overlay, const struct model *model,
@@ -48,7 +55,8 @@ void overlay_station_seen(struct overlay_control *overlay, uint32_t fid, uint64_
 			  uint16_t port);
 
 /** overlay_port_up() - A port of the running model has somebody behind it now: announce whom we know to be there */
-void overlay_port_up(struct overlay_control *overlay, const struct model_port *port);
+void overlay_port_up(struct overlay_control *overlay, const struct model *model,
+		     const struct model_port *port);
 
 /** overlay_way() - What is known of a VTEP of the running model; never NULL */
 const struct overlay_way *overlay_way(const struct overlay_control *overlay, const char *vtep);

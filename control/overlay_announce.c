@@ -43,7 +43,7 @@ static void retry(evutil_socket_t fd, short what, void *arg)
 	while (announce->n > 0) {
 		const struct waiting *next = &announce->waiting[announce->first];
 
-		if (!overlay_reply_push(&next->reply, next->port, next->vid)) {
+		if (!overlay_reply_push(&next->reply, next->port, next->vid, true)) {
 			retry_soon(announce);
 			return;
 		}
@@ -73,12 +73,17 @@ void overlay_announce_free(struct overlay_announce *announce)
 	free(announce);
 }
 
+void overlay_announce_clear(struct overlay_announce *announce)
+{
+	announce->n = 0;
+}
+
 static void send_or_wait(struct overlay_announce *announce, const struct reply *reply,
 			 uint16_t port, uint16_t vid)
 {
 	struct waiting *last;
 
-	if (announce->n == 0 && overlay_reply_push(reply, port, vid))
+	if (announce->n == 0 && overlay_reply_push(reply, port, vid, true))
 		return;
 	if (announce->n == WAITING_MAX)
 		return; /* the station will speak for itself */
@@ -88,7 +93,8 @@ static void send_or_wait(struct overlay_announce *announce, const struct reply *
 }
 
 void overlay_announce(struct overlay_announce *announce, const struct overlay_neigh *neigh,
-		      const struct vtep_vni *vni, uint64_t mac, uint16_t port)
+		      const struct vtep_vni *vni, uint64_t mac, uint16_t port,
+		      const struct vxlan_ip *also, size_t n_also)
 {
 	const struct bum_rate rate = bum_rate(STATIONS_PER_S, STATIONS_BURST);
 	struct vxlan_ip addresses[ADDRESSES_MAX];
@@ -105,6 +111,10 @@ void overlay_announce(struct overlay_announce *announce, const struct overlay_ne
 	n = overlay_neigh_addresses(neigh, vni->vni, bytes, addresses, ADDRESSES_MAX);
 	for (size_t i = 0; i < n; i++) {
 		announce_address(bytes, &addresses[i], &reply);
+		send_or_wait(announce, &reply, port, vni->vid);
+	}
+	for (size_t i = 0; i < n_also; i++) {
+		announce_address(bytes, &also[i], &reply);
 		send_or_wait(announce, &reply, port, vni->vid);
 	}
 	overlay_count(&overlay_counters(vni->slot)->announced, 1);

@@ -17,15 +17,20 @@ struct overlay_announce;
 struct overlay_announce *overlay_announce_new(struct event_base *base);
 void overlay_announce_free(struct overlay_announce *announce);
 
+/** overlay_announce_clear() - Indices of ports are others' now: forget what waits */
+void overlay_announce_clear(struct overlay_announce *announce);
+
 /**
  * overlay_announce() - Announce a station
  * @neigh: whose addresses are known
  * @mac:   as fdb_mac()
  * @port:  index of the local port it is behind
+ * @also:  @n_also addresses it has besides those
  *
  * Bounded for each port: a sender of random addresses is not multiplied. Nothing happens if the VNI announces nobody.
  */
 void overlay_announce(struct overlay_announce *announce, const struct overlay_neigh *neigh,
-		      const struct vtep_vni *vni, uint64_t mac, uint16_t port);
+		      const struct vtep_vni *vni, uint64_t mac, uint16_t port,
+		      const struct vxlan_ip *also, size_t n_also);
 
 #endif

@@ -234,11 +234,15 @@ static void seen_collect(struct overlay_neigh *neigh)
 	for (size_t i = 0; table != NULL && i < neigh_table_count(table); i++) {
 		const struct neigh_entry *entry = neigh_table_at(table, i);
 		uint32_t seen_s = neigh_table_seen(table, entry);
+		uint32_t probed_s = neigh_table_probed(table, entry);
 		struct binding *binding = binding_find(neigh, entry);
 
-		if (binding != NULL && memcmp(binding->entry.mac, entry->mac, 6) == 0 &&
-		    (int32_t)(seen_s - binding->entry.seen_s) > 0)
+		if (binding == NULL || memcmp(binding->entry.mac, entry->mac, 6) != 0)
+			continue;
+		if ((int32_t)(seen_s - binding->entry.seen_s) > 0)
 			binding->entry.seen_s = seen_s;
+		if ((int32_t)(probed_s - binding->entry.probed_s) > 0)
+			binding->entry.probed_s = probed_s;
 	}
 }
 
@@ -327,6 +331,11 @@ struct overlay_neigh *overlay_neigh_new(struct event_base *base, struct err *err
 	}
 	snoop_init(neigh->event_fd);
 	return neigh;
+}
+
+int overlay_neigh_fd(const struct overlay_neigh *neigh)
+{
+	return neigh->event_fd;
 }
 
 void overlay_neigh_free(struct overlay_neigh *neigh)

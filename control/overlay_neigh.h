@@ -38,6 +38,9 @@ struct overlay_neigh_info {
 /** overlay_neigh_new() - Return: owned by the caller, NULL with @err filled */
 struct overlay_neigh *overlay_neigh_new(struct event_base *base, struct err *err);
 
+/** overlay_neigh_fd() - What becomes readable when something was overheard */
+int overlay_neigh_fd(const struct overlay_neigh *neigh);
+
 /** overlay_neigh_free() - Nothing is suppressed any more; the workers have been stopped */
 void overlay_neigh_free(struct overlay_neigh *neigh);
 

@@ -12,7 +12,7 @@ struct overlay_vni_state {
 	uint8_t state; /* enum overlay_vni_word */
 	uint16_t
 		inner_mtu; /* what guests may send to all its VTEPs that have a route, L3 bytes; 0: there is none */
-	char detail[400]; /* what is wrong, or "" */
+	char detail[480]; /* what is wrong, or "" */
 };
 
 /**

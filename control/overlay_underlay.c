@@ -72,6 +72,7 @@ static void uplink_ask(struct overlay_underlay *underlay, const struct model_por
 
 	memset(state, 0, sizeof(*state));
 	state->port = port;
+	state->is_open = true;
 	if (!port->admin_up) {
 		snprintf(state->detail, sizeof(state->detail),
 			 "administratively down; `netloom port set %s --admin up`",
@@ -208,48 +209,62 @@ static void hops_add(struct overlay_underlay *underlay, const struct nl_route *r
 	way->n_nexthops = (uint8_t)peer->n_nexthops;
 }
 
+/* Why there is no next hop to be had. */
+static void way_explain(struct overlay_underlay *underlay,
+			const struct overlay_uplink_state *local_uplink,
+			const struct nl_route *route, const struct vtep_peer_spec *peer,
+			struct overlay_way *way)
+{
+	const struct vxlan_ip *local = &local_uplink->port->uplink.config.locals[0];
+	char remote[46], own[46];
+
+	model_ip_print(&peer->remote, remote);
+	for (uint8_t i = 0; i < local_uplink->port->uplink.config.n_locals; i++) {
+		if (local_uplink->port->uplink.config.locals[i].is_v6 == peer->remote.is_v6)
+			local = &local_uplink->port->uplink.config.locals[i];
+	}
+	model_ip_print(local, own);
+	if (!local_uplink->usable)
+		snprintf(way->detail, sizeof(way->detail), "uplink %s: %s",
+			 local_uplink->port->spec.name, local_uplink->detail);
+	else if (!nl_underlay_has_address(underlay->nl, local))
+		snprintf(way->detail, sizeof(way->detail),
+			 "our address %s is not on this host; `ip address add` it to %s", own,
+			 local_uplink->port->spec.ifname);
+	else if (route->is_local)
+		snprintf(way->detail, sizeof(way->detail),
+			 "%s is an address of this host; give the other host's", remote);
+	else if (route->n_hops == 0)
+		snprintf(way->detail, sizeof(way->detail),
+			 "the kernel has no route to %s; check `ip route get %s`", remote, remote);
+	else if (way->n_nexthops == 0)
+		snprintf(way->detail, sizeof(way->detail),
+			 "the route to %s leaves through an interface that is no uplink or down; "
+			 "check `ip route get %s`",
+			 remote, remote);
+	else
+		snprintf(way->detail, sizeof(way->detail),
+			 "the next hop towards %s does not answer ARP or ND (yet)", remote);
+}
+
+/*
+ * Our address may be on another interface than the packets leave through (a loopback, several uplinks to choose from): that one's
+ * link may be down then.
+ */
 static void way_ask(struct overlay_underlay *underlay, const struct overlay_uplink_state *uplinks,
 		    uint16_t n_uplinks, const struct overlay_uplink_state *local_uplink,
 		    const struct vxlan_ip *local, struct vtep_peer_spec *peer,
 		    struct overlay_way *way)
 {
-	struct nl_route route;
-	char remote[46], own[46];
+	struct nl_route route = {0};
 
 	memset(way, 0, sizeof(*way));
-	model_ip_print(&peer->remote, remote);
-	model_ip_print(local, own);
-	if (!local_uplink->usable) {
-		snprintf(way->detail, sizeof(way->detail), "uplink %s: %s",
-			 local_uplink->port->spec.name, local_uplink->detail);
-		return;
-	}
-	if (!nl_underlay_has_address(underlay->nl, local)) {
-		snprintf(way->detail, sizeof(way->detail),
-			 "our address %s is not on this host; `ip address add` it to %s", own,
-			 local_uplink->port->spec.ifname);
-		return;
-	}
-	if (nl_underlay_route(underlay->nl, &peer->remote, &route) != 0) {
-		snprintf(way->detail, sizeof(way->detail),
-			 "the kernel has no route to %s; check `ip route get %s`", remote, remote);
-		return;
-	}
-	if (route.is_local) {
-		snprintf(way->detail, sizeof(way->detail),
-			 "%s is an address of this host; give the other host's", remote);
-		return;
-	}
-	hops_add(underlay, &route, uplinks, n_uplinks, peer, way);
+	if (local_uplink->is_open && nl_underlay_has_address(underlay->nl, local) &&
+	    nl_underlay_route(underlay->nl, &peer->remote, &route) == 0 && !route.is_local)
+		hops_add(underlay, &route, uplinks, n_uplinks, peer, way);
 	way->usable = way->n_resolved > 0;
-	if (way->n_nexthops == 0)
-		snprintf(way->detail, sizeof(way->detail),
-			 "the route to %s leaves through an interface that is no uplink or down; "
-			 "check `ip route get %s`",
-			 remote, remote);
-	else if (way->n_resolved == 0)
-		snprintf(way->detail, sizeof(way->detail),
-			 "the next hop towards %s does not answer ARP or ND (yet)", remote);
+	if (!way->usable)
+		way_explain(underlay, local_uplink, &route, peer, way);
 }
 
 void overlay_underlay_ways(struct overlay_underlay *underlay,

@@ -17,7 +17,8 @@ struct overlay_uplink_state {
 	const struct model_port *port;
 	struct nl_link link;
 	bool usable;
-	char detail[160]; /* what is wrong, or "" */
+	bool is_open;	  /* has its sockets */
+	char detail[256]; /* what is wrong, or "" */
 };
 
 /* What is known of a remote VTEP. */
@@ -26,7 +27,7 @@ struct overlay_way {
 	uint8_t n_nexthops; /* of the route */
 	uint8_t n_resolved; /* whose MAC address is known */
 	uint16_t mtu;	    /* of the underlay, smallest of the next hops; 0: no route */
-	char detail[256];   /* what is wrong, or "" */
+	char detail[352];   /* what is wrong, or "" */
 };
 
 /** overlay_underlay_new() - Return: owned by the caller, or NULL with @err filled */

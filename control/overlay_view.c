@@ -170,8 +170,12 @@ void overlay_uplinks_follow(const struct live_port *live, struct overlay_uplink_
 		};
 		struct port_status status;
 
-		if (port == NULL)
+		if (port == NULL) {
+			uplinks[i].usable = uplinks[i].is_open = false;
+			snprintf(uplinks[i].detail, sizeof(uplinks[i].detail), "%s",
+				 live[uplinks[i].port->index].error);
 			continue;
+		}
 		memcpy(link.mac, uplinks[i].link.mac, sizeof(link.mac));
 		uplink_port_follow(port, &link);
 		port->ops->status(port, &status);
@@ -179,22 +183,6 @@ void overlay_uplinks_follow(const struct live_port *live, struct overlay_uplink_
 			uplinks[i].usable = false;
 			snprintf(uplinks[i].detail, sizeof(uplinks[i].detail), "%s", status.detail);
 		}
-	}
-}
-
-/* An uplink that could not be opened sends nothing: its next hops are none. */
-static void unopened_forget(struct overlay_spec *spec, const struct live_port *live,
-			    const struct overlay_uplink_state *uplinks)
-{
-	for (uint16_t p = 0; p < spec->spec.n_peers; p++) {
-		struct vtep_peer_spec *peer = &spec->peers[p];
-		uint16_t kept = 0;
-
-		for (uint16_t i = 0; i < peer->n_nexthops; i++) {
-			if (live[uplinks[peer->nexthops[i].uplink].port->index].port != NULL)
-				peer->nexthops[kept++] = peer->nexthops[i];
-		}
-		peer->n_nexthops = kept;
 	}
 }
 
@@ -210,7 +198,6 @@ struct overlay_view *overlay_view_build(const struct model *model, const struct 
 		err_set(err, ENOMEM, "out of memory");
 		return NULL;
 	}
-	unopened_forget(spec, live, uplinks);
 	for (uint32_t i = 0; i < spec->spec.n_vnis; i++)
 		spec->vnis[i].mtu = 0; /* was checked when it was asked for; now it is what it is */
 	tunnels_fill(view, model, live, spec, ways);

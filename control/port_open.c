@@ -93,8 +93,6 @@ void port_follow(struct port *live, const struct model_port *before, const struc
 
 	if (!is_tap(now))
 		return;
-	if (before->admin_up != now->admin_up)
-		tap_port_set_carrier(live, now->admin_up);
 	if (before->mtu != now->mtu && tap_port_ifname(live, name) == 0 &&
 	    nl_link_set_mtu(now->tap.netns, name, now->mtu, &err) != 0)
 		log_error("port \"%s\": %s", now->spec.name, err.text);

@@ -128,6 +128,12 @@ struct port_ops {
 	 * tunnels). An index that no port has makes the frame this port's own.
 	 */
 	bool rx_for_others;
+
+	/*
+	 * rx() is a system call also when nothing waits. A worker that has only such queues does not spin on them when it has no
+	 * work: it would take from the senders the CPU they need to give it some.
+	 */
+	bool rx_is_call;
 };
 
 struct port {

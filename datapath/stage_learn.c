@@ -113,7 +113,7 @@ void stage_learn(struct pipeline *pl, struct burst *b)
 			continue;
 		}
 		if (__builtin_expect(b->cfg->ports[f->in_port].snoops, 0) &&
-		    is_neighbour_discovery(f))
+		    is_neighbour_discovery(f) && !pipeline_is_dry(pl))
 			b->cfg->snoop(f, b->cfg->ports[f->in_port].sw, pl->now_s);
 		b->frames[kept++] = f;
 	}

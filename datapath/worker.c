@@ -63,6 +63,15 @@ static inline uint16_t poll_queue(struct worker *w, const struct snapshot *cfg,
 	return n;
 }
 
+/* Whether looking for frames means a system call for each of the worker's queues. */
+static bool polls_are_calls(const struct snapshot *cfg, const struct poll_list *list)
+{
+	for (uint32_t i = 0; i < list->n; i++)
+		if (!cfg->ports[list->entries[i].port].port->ops->rx_is_call)
+			return false;
+	return true;
+}
+
 static void run(struct worker *w)
 {
 	const uint64_t tsc_hz = rte_get_tsc_hz();
@@ -97,7 +106,8 @@ static void run(struct worker *w)
 			continue;
 		}
 		stats_add(&w->stats.idle_polls, 1);
-		if (workers.poll_mode == DATAPATH_BUSY || now - idle_since < idle_tsc) {
+		if (workers.poll_mode == DATAPATH_BUSY ||
+		    (now - idle_since < idle_tsc && !polls_are_calls(cfg, list))) {
 			rte_pause();
 			continue;
 		}

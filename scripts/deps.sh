@@ -45,9 +45,11 @@ run   cpio                   packs the guest image
 run   kmod                   the guest image's modules
 run   xz-utils               compressed modules of newer kernels
 run   zstd                   compressed modules of newer kernels
+run   iputils-ping           netloom test, for TAPs; make demo-overlay
 run   ca-certificates        downloads of the guest's kernel and agent
 test  libcmocka-dev          unit tests
 test  python3                end-to-end tests
+test  python3-matplotlib     plots of netloom bench
 test  python3-scapy          frames that are not ours
 test  dpdk-dev               dpdk-testpmd: a front-end and a back-end that are not ours
 test  openvswitch-switch-dpdk a switch that is not ours, for vm-runner
@@ -57,7 +59,6 @@ test  chromium-driver        drives it
 test  python3-selenium       drives it
 test  prometheus             promtool checks the metrics
 test  acpica-tools           iasl checks vm-runner's tables
-run iputils-ping         netloom test, for TAPs; make demo-overlay
 test  socat                  sockets in shell tests
 test  util-linux             setpriv, unshare, nsenter, flock
 test  procps                 ps

@@ -28,6 +28,8 @@
 /* One byte more than allowed, to notice what is too long. */
 #define SLOT_BYTES (FRAME_LEN_MAX - FRAME_HDR_MAX + 1)
 
+#define BURST_BYTES (128 << 10)
+
 struct tap_queue {
 	int fd;
 	uint8_t *slots; /* FRAME_BURST * SLOT_BYTES, touched as they are used */
@@ -157,18 +159,23 @@ static uint16_t tap_rx(struct port *port, uint16_t queue, uint16_t worker, struc
 	struct tap_port *tap = tap_of(port);
 	struct virtio_net_hdr vnet;
 	uint16_t n = 0, refused = 0;
+	uint32_t bytes = 0;
 
 	if (queue >= tap->n_queues || tap_is_gone(tap))
 		return 0;
 	if (max > FRAME_BURST)
 		max = FRAME_BURST;
-	/* What is refused counts against the burst as well, so that a flood of it cannot hold the worker. */
-	while (n + refused < max) {
+	/*
+	 * What is refused counts against the burst as well, so that a flood of it cannot hold the worker. A burst of large frames ends
+	 * early: what is read should still be in the cache when it is sent.
+	 */
+	while (n + refused < max && bytes < BURST_BYTES) {
 		struct frame *f = &frames[n];
 
 		if (queue_read(tap, &tap->queues[queue], n, f, &vnet) == 0)
 			break;
 		if (f->len > 0 && f->len <= FRAME_LEN_MAX && tap_vnet_read(&vnet, &f->offload)) {
+			bytes += f->len;
 			n++;
 			continue;
 		}
@@ -305,4 +312,5 @@ const struct port_ops tap_port_ops = {
 	.tx = tap_tx,
 	.rx_fd = tap_rx_fd,
 	.rx_arm = tap_rx_arm,
+	.rx_is_call = true,
 };

@@ -26,11 +26,15 @@
 #define OUTER4_FRONT (VXLAN_OUTER_LEN4 - VXLAN_HDR_LEN) /* Ethernet, IP, UDP */
 #define OUTER6_FRONT (VXLAN_OUTER_LEN6 - VXLAN_HDR_LEN)
 
+#define ROWS_BURST    2
+#define ROW_BYTES_MIN 16384
+
 struct uplink_packet {
 	int fd;
 	uint8_t *slots;	   /* FRAME_BURST * SLOT_BYTES, touched as they are used */
 	uint16_t n_slots;  /* received */
 	uint16_t slot;	   /* the next to use */
+	bool rows;	   /* the last were large */
 	uint32_t row_done; /* payload bytes of it already given out, if it is a row */
 	struct virtio_net_hdr vnet[FRAME_BURST];
 	struct iovec iov[FRAME_BURST][2];
@@ -79,7 +83,9 @@ static bool row_next(struct uplink_packet *packet, uint8_t *bytes, uint32_t len,
 
 	if (front == 0 || packet->row_done >= len - front)
 		return false;
-	if (packet->row_done == 0 && merge_row(bytes, len, front, vnet->gso_size, f, segs)) {
+	if (packet->row_done == 0 &&
+	    merge_row(bytes, len, front, vnet->gso_size,
+		      (vnet->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) == 0, f, segs)) {
 		outer_lengths(f, front);
 		packet->row_done = len - front;
 		return true;
@@ -107,8 +113,11 @@ static void slots_receive(struct uplink_packet *packet)
 	packet->row_done = 0;
 	for (uint16_t i = 0; i < packet->n_slots; i++)
 		packet->msgs[i].msg_hdr.msg_flags = 0;
-	got = recvmmsg(packet->fd, packet->msgs, FRAME_BURST, MSG_DONTWAIT, NULL);
+	/* Rows come a few at a time: what is received should still be in the cache when it is sent. */
+	got = recvmmsg(packet->fd, packet->msgs, packet->rows ? ROWS_BURST : FRAME_BURST,
+		       MSG_DONTWAIT, NULL);
 	packet->n_slots = got > 0 ? (uint16_t)got : 0;
+	packet->rows = got > 0 && packet->msgs[got - 1].msg_len > ROW_BYTES_MIN;
 }
 
 /* The next frame out of the slots. Return: false when they are used up. */

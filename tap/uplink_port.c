@@ -178,6 +178,7 @@ static const struct port_ops uplink_port_ops = {
 	.rx_release = uplink_rx_release,
 	.rx_fd = uplink_rx_fd,
 	.rx_arm = uplink_rx_arm,
+	.rx_is_call = true,
 	.rx_for_others = true,
 };
 

@@ -9,8 +9,11 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/log.h"
 
 #define BUFFER_BYTES (8 << 20) /* bursts that arrive while the worker is elsewhere */
 
@@ -104,12 +107,16 @@ int uplink_socket_udp(const struct vxlan_ip *address, uint16_t udp_port, int *ou
 	struct sock_filter drop[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
 	struct sock_fprog program = {.len = 1, .filter = drop};
 	int family = address->is_v6 ? AF_INET6 : AF_INET, error;
+	const int on = 1;
 	char text[INET6_ADDRSTRLEN];
 	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	inet_ntop(family, address->b, text, sizeof(text));
 	if (fd < 0)
 		return err_set(err, errno, "cannot open a UDP socket: %s", strerror(errno));
+	/* A row of datagrams is thrown away as it is, rather than cut for a socket that wants none of them. */
+	if (setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on)) != 0)
+		log_debug("no UDP_GRO: %s", strerror(errno));
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0 &&
 	    udp_bind(fd, address, udp_port) == 0) {
 		*out = fd;

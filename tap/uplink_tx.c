@@ -23,7 +23,7 @@
 #include "vxlan/wire.h"
 
 #define BATCH_MAX	 64
-#define BATCH_BYTES	 (256 << 10)
+#define FLUSH_BYTES	 (32 << 10) /* a row goes while it is in the cache */
 #define PACKET_ROOM	 (FRAME_MTU_MAX + 128)
 #define ROW_BYTES_MAX	 65000 /* of one UDP GSO packet */
 #define ROW_SEGMENTS_MAX 64
@@ -37,7 +37,7 @@ struct batch {
 	struct virtio_net_hdr vnet[BATCH_MAX];
 	struct iovec iov[BATCH_MAX][2];
 	struct mmsghdr msgs[BATCH_MAX];
-	uint8_t bytes[BATCH_BYTES];
+	uint8_t bytes[FLUSH_BYTES + ROW_BYTES_MAX + PACKET_ROOM + 64];
 };
 
 struct tx {
@@ -110,12 +110,12 @@ static void flush(struct tx *tx)
 	b->used = 0;
 }
 
-/* Room for one more message of up to @len bytes. */
-static uint8_t *reserve(struct tx *tx, uint32_t len)
+/* Room for one more message, a whole row if need be. */
+static uint8_t *reserve(struct tx *tx)
 {
 	struct batch *b = tx->batch;
 
-	if (b->n == BATCH_MAX || b->used + len > BATCH_BYTES)
+	if (b->n == BATCH_MAX || b->used > FLUSH_BYTES)
 		flush(tx);
 	return b->bytes + b->used;
 }
@@ -170,7 +170,7 @@ static bool add_row(struct tx *tx, uint16_t frame, struct packet_cursor *c, uint
 	uint32_t front = (uint32_t)(outer_len - VXLAN_HDR_LEN), len, segment, n = 1;
 	uint8_t saved[VXLAN_OUTER_LEN6];
 	bool alone = !uplink_tx_rows_known();
-	uint8_t *row = reserve(tx, alone ? PACKET_ROOM : ROW_BYTES_MAX + PACKET_ROOM);
+	uint8_t *row = reserve(tx);
 	struct virtio_net_hdr *vnet;
 
 	len = packet_next(c, row, PACKET_ROOM);
@@ -210,7 +210,7 @@ static void add_frame(struct tx *tx, uint16_t frame, uint8_t outer_len)
 		while (add_row(tx, frame, &c, outer_len))
 			;
 	} else {
-		len = packet_next(&c, reserve(tx, PACKET_ROOM), PACKET_ROOM);
+		len = packet_next(&c, reserve(tx), PACKET_ROOM);
 		if (len > 0)
 			commit(tx, frame, len, 1);
 	}

@@ -53,8 +53,9 @@ static bool shape_find(const uint8_t *d, uint32_t len, struct shape *shape)
 	return len > shape->payload;
 }
 
-/* Length in the IP header and both checksums are those of this very datagram. */
-static bool segment_is_sound(const uint8_t *d, uint32_t len, const struct shape *shape)
+/* Length in the IP header and both checksums are those of this very datagram; TCP's is only looked at if asked. */
+static bool segment_is_sound(const uint8_t *d, uint32_t len, const struct shape *shape,
+			     bool sum_payload)
 {
 	const uint8_t *ip = d + shape->l3;
 	uint32_t l4_len = len - shape->l4;
@@ -63,10 +64,11 @@ static bool segment_is_sound(const uint8_t *d, uint32_t len, const struct shape 
 		if (wire_get16(ip + 4) != l4_len)
 			return false;
 	} else if (wire_get16(ip + 2) != len - shape->l3 ||
-		   checksum_fold(checksum_sum(ip, WIRE_IP4_LEN)) != UINT16_MAX) {
+		   checksum_fold(checksum_sum_ip4(ip)) != UINT16_MAX) {
 		return false;
 	}
-	return checksum_fold(checksum_pseudo(shape->is_v6 ? ip + 8 : ip + 12, shape->is_v6 ? 32 : 8,
+	return !sum_payload ||
+	       checksum_fold(checksum_pseudo(shape->is_v6 ? ip + 8 : ip + 12, shape->is_v6 ? 32 : 8,
 					     WIRE_PROTO_TCP, l4_len) +
 			     checksum_sum(d + shape->l4, l4_len)) == UINT16_MAX;
 }
@@ -93,8 +95,8 @@ static bool segment_follows(const uint8_t *first, const uint8_t *d, const struct
 }
 
 /* Check all, and list the payloads behind the first datagram. Return: flags to add, -1: cannot be merged. */
-static int row_check(const uint8_t *row, uint32_t len, uint16_t segment, const struct shape *shape,
-		     struct frame_seg *segs, uint16_t *n_segs)
+static int row_check(const uint8_t *row, uint32_t len, uint16_t segment, bool was_on_wire,
+		     const struct shape *shape, struct frame_seg *segs, uint16_t *n_segs)
 {
 	uint32_t step = segment - (uint32_t)shape->payload, offset = 0;
 	int flags = 0;
@@ -108,7 +110,8 @@ static int row_check(const uint8_t *row, uint32_t len, uint16_t segment, const s
 
 		if (!shape_find(d, part, &own) || own.l4 != shape->l4 ||
 		    own.payload != shape->payload || own.is_v6 != shape->is_v6 ||
-		    !segment_is_sound(d, part, shape) || !segment_follows(row, d, shape, offset) ||
+		    !segment_is_sound(d, part, shape, was_on_wire) ||
+		    !segment_follows(row, d, shape, offset) ||
 		    (d[shape->l4 + 13] & (TCP_SYN | TCP_RST | TCP_URG)) != 0 ||
 		    (!last && (d[shape->l4 + 13] & (TCP_FIN | TCP_PSH)) != 0) ||
 		    (at > 0 && (d[shape->l4 + 13] & TCP_CWR) != 0))
@@ -123,8 +126,8 @@ static int row_check(const uint8_t *row, uint32_t len, uint16_t segment, const s
 	return flags;
 }
 
-bool merge_row(uint8_t *bytes, uint32_t len, uint16_t front, uint16_t segment, struct frame *f,
-	       struct frame_seg *segs)
+bool merge_row(uint8_t *bytes, uint32_t len, uint16_t front, uint16_t segment, bool was_on_wire,
+	       struct frame *f, struct frame_seg *segs)
 {
 	uint8_t *row = bytes + front, *ip, *tcp;
 	uint32_t merged, first, in_hdr;
@@ -134,7 +137,7 @@ bool merge_row(uint8_t *bytes, uint32_t len, uint16_t front, uint16_t segment, s
 
 	if (len <= front + (uint32_t)segment || !shape_find(row, segment, &shape))
 		return false;
-	flags = row_check(row, len - front, segment, &shape, segs, &n_segs);
+	flags = row_check(row, len - front, segment, was_on_wire, &shape, segs, &n_segs);
 	if (flags < 0)
 		return false;
 	first = front + (uint32_t)segment;

@@ -15,15 +15,17 @@
  * @len:     of the row
  * @front:   bytes of outer headers before the VXLAN header, 42 or 62
  * @segment: bytes of a datagram; the last may have fewer
+ * @was_on_wire: somebody has filled the outer checksum, so bits may have changed since: the inner ones are verified. A row
+ *	     that never left this host's memory is as its sender made it
  * @f:	     out: the frame, outer headers included, with GSO and an open inner checksum; as an uplink's rx would have it
  * @segs:    out, FRAME_SEGS_MAX entries that f->segs points to
  *
  * Only what segmentation of one frame can have made is merged: same VNI, addresses, ports, options, acknowledgement and window,
- * sequence numbers without a gap, equal sizes, correct checksums inside. Anything else is left alone, to be cut.
+ * sequence numbers without a gap, equal sizes, correct lengths and checksums inside. Anything else is left alone, to be cut.
  *
  * Return: true if there is one frame now. Context: the uplink's worker; never blocks, never allocates.
  */
-bool merge_row(uint8_t *bytes, uint32_t len, uint16_t front, uint16_t segment, struct frame *f,
-	       struct frame_seg *segs);
+bool merge_row(uint8_t *bytes, uint32_t len, uint16_t front, uint16_t segment, bool was_on_wire,
+	       struct frame *f, struct frame_seg *segs);
 
 #endif

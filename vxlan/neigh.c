@@ -10,8 +10,8 @@
 struct neigh_table {
 	size_t n;
 	uint32_t mask;
-	uint32_t *slots;  /* entry + 1, 0: empty */
-	uint32_t *seen_s; /* by entry; written by workers */
+	uint32_t *slots;	     /* entry + 1, 0: empty */
+	uint32_t *seen_s, *probed_s; /* by entry; written by workers */
 	struct neigh_entry entries[];
 };
 
@@ -57,7 +57,8 @@ struct neigh_table *neigh_table_new(const struct neigh_entry *entries, size_t n)
 	table->mask = (uint32_t)(size - 1);
 	table->slots = calloc(size, sizeof(*table->slots));
 	table->seen_s = calloc(n + 1, sizeof(*table->seen_s));
-	if (table->slots == NULL || table->seen_s == NULL) {
+	table->probed_s = calloc(n + 1, sizeof(*table->probed_s));
+	if (table->slots == NULL || table->seen_s == NULL || table->probed_s == NULL) {
 		neigh_table_free(table);
 		return NULL;
 	}
@@ -68,6 +69,7 @@ struct neigh_table *neigh_table_new(const struct neigh_entry *entries, size_t n)
 			table->slots[slot] = (uint32_t)++table->n;
 		table->entries[table->slots[slot] - 1] = entries[i];
 		table->seen_s[table->slots[slot] - 1] = entries[i].seen_s;
+		table->probed_s[table->slots[slot] - 1] = entries[i].probed_s;
 	}
 	return table;
 }
@@ -78,6 +80,7 @@ void neigh_table_free(struct neigh_table *table)
 		return;
 	free(table->slots);
 	free(table->seen_s);
+	free(table->probed_s);
 	free(table);
 }
 
@@ -98,9 +101,29 @@ void neigh_table_refresh(const struct neigh_table *table, const struct neigh_ent
 		__atomic_store_n(seen_s, now_s, __ATOMIC_RELAXED);
 }
 
+void neigh_table_probe(const struct neigh_table *table, const struct neigh_entry *entry,
+		       uint32_t now_s)
+{
+	__atomic_store_n(&table->probed_s[entry - table->entries], now_s, __ATOMIC_RELAXED);
+}
+
+bool neigh_table_trusts(const struct neigh_table *table, const struct neigh_entry *entry,
+			uint32_t now_s)
+{
+	uint32_t seen_s = neigh_table_seen(table, entry);
+
+	return entry->is_static || ((int32_t)(now_s - seen_s) <= NEIGH_TRUST_S &&
+				    neigh_table_probed(table, entry) <= seen_s);
+}
+
 uint32_t neigh_table_seen(const struct neigh_table *table, const struct neigh_entry *entry)
 {
 	return __atomic_load_n(&table->seen_s[entry - table->entries], __ATOMIC_RELAXED);
+}
+
+uint32_t neigh_table_probed(const struct neigh_table *table, const struct neigh_entry *entry)
+{
+	return __atomic_load_n(&table->probed_s[entry - table->entries], __ATOMIC_RELAXED);
 }
 
 const struct neigh_entry *neigh_table_at(const struct neigh_table *table, size_t i)
@@ -116,6 +139,6 @@ size_t neigh_table_count(const struct neigh_table *table)
 size_t neigh_table_bytes(const struct neigh_table *table)
 {
 	return sizeof(*table) + table->n * sizeof(struct neigh_entry) +
-	       table->n * sizeof(*table->seen_s) +
+	       2 * table->n * sizeof(*table->seen_s) +
 	       ((size_t)table->mask + 1) * sizeof(*table->slots);
 }

@@ -18,8 +18,11 @@ struct neigh_entry {
 	bool is_static; /* said by the user or the control plane, not seen: also who probes for the address is answered */
 	uint16_t
 		port; /* index of the port the station is behind, UINT16_MAX if that is not known */
-	uint32_t seen_s; /* CLOCK_MONOTONIC, when the table was made; see neigh_table_seen() */
+	/* CLOCK_MONOTONIC, as they were when the table was made: see neigh_table_seen(), neigh_table_probed() */
+	uint32_t seen_s, probed_s;
 };
+
+#define NEIGH_TRUST_S 60
 
 struct neigh_table;
 
@@ -46,8 +49,24 @@ const struct neigh_entry *neigh_table_find(const struct neigh_table *table, uint
 void neigh_table_refresh(const struct neigh_table *table, const struct neigh_entry *entry,
 			 uint32_t now_s);
 
+/** neigh_table_probe() - Somebody asks the station itself whether it is still there. Any thread, never blocks. */
+void neigh_table_probe(const struct neigh_table *table, const struct neigh_entry *entry,
+		       uint32_t now_s);
+
+/**
+ * neigh_table_trusts() - Whether to speak for a station
+ *
+ * One that was only overheard must have been heard within NEIGH_TRUST_S, and since it was last probed: who re-resolves a neighbour has
+ * found it silent (RFC 4861 §7.3.3), and must hear the truth. Any thread, never blocks.
+ */
+bool neigh_table_trusts(const struct neigh_table *table, const struct neigh_entry *entry,
+			uint32_t now_s);
+
 /** neigh_table_seen() - When it was heard last */
 uint32_t neigh_table_seen(const struct neigh_table *table, const struct neigh_entry *entry);
+
+/** neigh_table_probed() - When it was probed last */
+uint32_t neigh_table_probed(const struct neigh_table *table, const struct neigh_entry *entry);
 
 /** neigh_table_at() - Entry number @i, below neigh_table_count() */
 const struct neigh_entry *neigh_table_at(const struct neigh_table *table, size_t i);

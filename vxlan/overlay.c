@@ -11,6 +11,7 @@ enum slot_state { SLOT_FREE, SLOT_BUSY, SLOT_READY };
 struct reply_slot {
 	_Atomic int state; /* enum slot_state */
 	uint16_t port, vid;
+	bool learn;
 	struct reply reply;
 };
 
@@ -80,7 +81,7 @@ void overlay_neigh_publish(struct neigh_table *next)
 	neigh_table_free((struct neigh_table *)previous);
 }
 
-bool overlay_reply_push(const struct reply *reply, uint16_t port, uint16_t vid)
+bool overlay_reply_push(const struct reply *reply, uint16_t port, uint16_t vid, bool learn)
 {
 	for (int i = 0; i < OVERLAY_REPLIES_MAX; i++) {
 		struct reply_slot *slot = &overlay.replies[i];
@@ -91,6 +92,7 @@ bool overlay_reply_push(const struct reply *reply, uint16_t port, uint16_t vid)
 		slot->reply = *reply;
 		slot->port = port;
 		slot->vid = vid;
+		slot->learn = learn;
 		atomic_store(&slot->state, SLOT_READY);
 		atomic_fetch_add(&overlay.n_waiting, 1);
 		workers_wake(); /* the uplink's worker may sleep */
@@ -115,7 +117,7 @@ uint16_t overlay_reply_pop(struct frame *frames, struct reply *storage, uint16_t
 		reply_frame(&storage[n], &frames[n]);
 		frames[n].in_port = slot->port;
 		frames[n].given_vid = slot->vid;
-		frames[n].no_learn = true;
+		frames[n].no_learn = !slot->learn;
 		n++;
 		atomic_store(&slot->state, SLOT_FREE);
 		atomic_fetch_sub(&overlay.n_waiting, 1);

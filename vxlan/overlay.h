@@ -114,10 +114,11 @@ static inline void overlay_count(uint64_t *counter, uint64_t n)
  * @reply: copied; untagged
  * @port:  index of the port it shall seem to have come from: a tunnel for an answer in the name of a station there
  * @vid:   VLAN
+ * @learn: its source is behind that port indeed; else nothing is learned from it
  *
- * Nothing is learned from it. Return: false if too many wait. Context: any thread.
+ * Return: false if too many wait. Context: any thread.
  */
-bool overlay_reply_push(const struct reply *reply, uint16_t port, uint16_t vid);
+bool overlay_reply_push(const struct reply *reply, uint16_t port, uint16_t vid, bool learn);
 
 /**
  * overlay_reply_pop() - Take waiting answers

@@ -2,6 +2,7 @@
 /* See snoop.h. */
 #include "snoop.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
@@ -70,6 +71,26 @@ bool snoop_parse(const struct frame *f, struct snoop_event *event)
 	return found && vxlan_ip_unfit(&event->ip) == NULL;
 }
 
+bool snoop_probed(const struct frame *f, struct vxlan_ip *target)
+{
+	struct nd nd;
+
+	memset(target, 0, sizeof(*target));
+	if (f->l3_off == 0 || (f->hdr[0] & 1) != 0)
+		return false;
+	if (f->ethertype == WIRE_TYPE_ARP) {
+		if (f->hdr_len < f->l3_off + WIRE_ARP_LEN || f->hdr[f->l3_off + 7] != 1)
+			return false;
+		memcpy(target->b, f->hdr + f->l3_off + 24, 4);
+		return true;
+	}
+	if (f->ethertype != WIRE_TYPE_IP6 || !nd_parse(f, f->l3_off, &nd) || nd.type != ND_SOLICIT)
+		return false;
+	target->is_v6 = 1;
+	memcpy(target->b, nd.target, 16);
+	return true;
+}
+
 static void tell(const struct snoop_event *event)
 {
 	int fd = atomic_load_explicit(&snoop.event_fd, memory_order_relaxed);
@@ -96,6 +117,7 @@ void snoop_frame(const struct frame *f, uint16_t sw, uint32_t now_s)
 	const struct neigh_table *table = overlay_neigh_current();
 	const struct neigh_entry *known;
 	struct snoop_event event;
+	struct vxlan_ip target;
 	struct timespec now;
 	struct bum_rate rate;
 	int32_t vni;
@@ -103,7 +125,14 @@ void snoop_frame(const struct frame *f, uint16_t sw, uint32_t now_s)
 	if (view == NULL || f->no_learn || f->in_port >= SNAPSHOT_PORTS_MAX)
 		return;
 	vni = vtep_vni_of_vlan(view->table, sw, f->vid);
-	if (vni < 0 || !view->table->vnis[vni].suppress || !snoop_parse(f, &event))
+	if (vni < 0 || !view->table->vnis[vni].suppress)
+		return;
+	if (table != NULL && snoop_probed(f, &target)) {
+		known = neigh_table_find(table, view->table->vnis[vni].vni, &target);
+		if (known != NULL && memcmp(known->mac, f->hdr, 6) == 0)
+			neigh_table_probe(table, known, now_s);
+	}
+	if (!snoop_parse(f, &event))
 		return;
 	event.vni = view->table->vnis[vni].vni;
 	event.port = f->in_port;
@@ -138,7 +167,7 @@ uint32_t snoop_drain(struct snoop_event *events, uint32_t max)
 	uint32_t n = 0;
 
 	while (atomic_flag_test_and_set_explicit(&snoop.busy, memory_order_acquire))
-		; /* a worker copies one event */
+		sched_yield(); /* a worker copies one event */
 	for (; n < max && snoop.n > 0; n++) {
 		events[n] = snoop.events[snoop.first];
 		snoop.first = (snoop.first + 1) % SNOOP_EVENTS_MAX;

@@ -21,6 +21,9 @@ struct snoop_event {
 	uint16_t port;	/* index of the port it was heard on */
 };
 
+/** snoop_probed() - Whose presence a frame tests: the target of a unicast request. Return: false if it is none. Pure. */
+bool snoop_probed(const struct frame *f, struct vxlan_ip *target);
+
 /**
  * snoop_parse() - What a frame says about its sender's address
  * @f:	   parsed

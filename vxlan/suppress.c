@@ -20,19 +20,21 @@ static void reply_l2(const struct frame *f, uint16_t l3_off, const struct neigh_
 /* Who may be answered for: not the asker itself, and under a probe only who is sure to be there. */
 static const struct neigh_entry *entry_find(const struct neigh_table *table, uint32_t vni,
 					    const struct vxlan_ip *target, const struct frame *f,
-					    bool is_probe)
+					    bool is_probe, uint32_t now_s)
 {
 	const struct neigh_entry *entry = neigh_table_find(table, vni, target);
 
 	if (entry == NULL || memcmp(entry->mac, f->hdr + 6, 6) == 0)
 		return NULL;
-	return is_probe && !entry->is_static ? NULL : entry;
+	if ((is_probe && !entry->is_static) || !neigh_table_trusts(table, entry, now_s))
+		return NULL;
+	return entry;
 }
 
 /* RFC 826 for Ethernet and IPv4. */
 static enum suppress_result answer_arp(const struct neigh_table *table, uint32_t vni,
-				       const struct frame *f, uint16_t l3_off, struct reply *reply,
-				       const struct neigh_entry **found)
+				       const struct frame *f, uint16_t l3_off, uint32_t now_s,
+				       struct reply *reply, const struct neigh_entry **found)
 {
 	static const uint8_t ethernet_ip4_request[8] = {0, 1, 8, 0, 6, 4, 0, ARP_REQUEST};
 	const uint8_t *arp = f->hdr + l3_off;
@@ -47,7 +49,7 @@ static enum suppress_result answer_arp(const struct neigh_table *table, uint32_t
 	if (memcmp(arp + 8, f->hdr + 6, 6) != 0)
 		return SUPPRESS_PASS; /* asks in another's name: not ours to judge */
 	memcpy(target.b, arp + 24, 4);
-	entry = entry_find(table, vni, &target, f, wire_get32(arp + 14) == 0);
+	entry = entry_find(table, vni, &target, f, wire_get32(arp + 14) == 0, now_s);
 	if (entry == NULL)
 		return SUPPRESS_PASS;
 	*found = entry;
@@ -64,8 +66,8 @@ static enum suppress_result answer_arp(const struct neigh_table *table, uint32_t
 }
 
 static enum suppress_result answer_nd(const struct neigh_table *table, uint32_t vni,
-				      const struct frame *f, uint16_t l3_off, struct reply *reply,
-				      const struct neigh_entry **found)
+				      const struct frame *f, uint16_t l3_off, uint32_t now_s,
+				      struct reply *reply, const struct neigh_entry **found)
 {
 	static const uint8_t unspecified[16];
 	static const uint8_t all_nodes[16] = {0xff, 0x02, [15] = 1};
@@ -85,7 +87,7 @@ static enum suppress_result answer_nd(const struct neigh_table *table, uint32_t 
 	if (source != NULL && (is_dad || memcmp(source, f->hdr + 6, 6) != 0))
 		return SUPPRESS_PASS;
 	memcpy(target.b, nd.target, 16);
-	entry = entry_find(table, vni, &target, f, is_dad);
+	entry = entry_find(table, vni, &target, f, is_dad, now_s);
 	if (entry == NULL)
 		return SUPPRESS_PASS;
 	*found = entry;
@@ -121,7 +123,7 @@ static enum suppress_result answer_nd(const struct neigh_table *table, uint32_t 
 }
 
 enum suppress_result suppress_request(const struct neigh_table *table, uint32_t vni,
-				      const struct frame *f, struct reply *reply,
+				      const struct frame *f, uint32_t now_s, struct reply *reply,
 				      const struct neigh_entry **found)
 {
 	uint16_t l3_off = 0;
@@ -130,6 +132,6 @@ enum suppress_result suppress_request(const struct neigh_table *table, uint32_t 
 	/* A unicast request tests whether the station is alive; only it may answer. */
 	if ((type != WIRE_TYPE_ARP && type != WIRE_TYPE_IP6) || (f->hdr[0] & 1) == 0)
 		return SUPPRESS_PASS;
-	return type == WIRE_TYPE_ARP ? answer_arp(table, vni, f, l3_off, reply, found)
-				     : answer_nd(table, vni, f, l3_off, reply, found);
+	return type == WIRE_TYPE_ARP ? answer_arp(table, vni, f, l3_off, now_s, reply, found)
+				     : answer_nd(table, vni, f, l3_off, now_s, reply, found);
 }

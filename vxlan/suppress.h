@@ -19,16 +19,18 @@ enum suppress_result {
  * @table: what is known
  * @vni:   the frame's
  * @f:	   from a local port, tags in hdr; parsing happens here, on the snapshot alone
+ * @now_s: CLOCK_MONOTONIC
  * @reply: out under SUPPRESS_ANSWER, for the port the request came from
  * @found: out under SUPPRESS_ANSWER: in whose name
  *
  * Passed on unanswered: announcements (sender asks for itself: others must hear it), requests by the very station that has the
  * address, unicast requests (they test whether the station is alive: RFC 1122 §2.3.2.1, RFC 4861 §7.3), malformed ones, ND with
  * a hop limit other than 255 or a wrong checksum (RFC 4861 §7.1.1). Duplicate address detection is answered for static entries, the
- * address is taken (RFC 5227 §2.1.1, RFC 4862 §5.4.3); what was only seen may have gone, and must defend its address itself.
+ * address is taken (RFC 5227 §2.1.1, RFC 4862 §5.4.3); what was only seen may have gone, and must defend its address itself. Nor does
+ * an answer come for who has been silent for long or under a probe: neigh_table_trusts().
  */
 enum suppress_result suppress_request(const struct neigh_table *table, uint32_t vni,
-				      const struct frame *f, struct reply *reply,
+				      const struct frame *f, uint32_t now_s, struct reply *reply,
 				      const struct neigh_entry **found);
 
 #endif

@@ -69,10 +69,11 @@ static void answer(const struct overlay_view *view, const struct tunnel_port *tu
 		return;
 	overlay_count(&overlay_counters(vni->slot)->suppressed, 1);
 	port = entry->port != VTEP_NONE ? entry->port : tunnel->index;
-	if (port >= view->n_tunnels || view->tunnels[port].port == NULL)
+	if (port >= view->n_tunnels || view->tunnels[port].port == NULL ||
+	    view->tunnels[port].sw != vni->sw)
 		return;
 	reply_untag(f, reply);
-	overlay_reply_push(reply, port, f->vid);
+	overlay_reply_push(reply, port, f->vid, false);
 }
 
 /* Why a frame to all may not leave although the VNI is there. */
@@ -89,8 +90,8 @@ static enum drop_reason refuse_flood(const struct overlay_view *view,
 	if (vni->flood_off || !vtep_member_floods(view->table, peer, vni->vni))
 		return DROP_VXLAN_BUM_OFF;
 	neigh = vni->suppress ? overlay_neigh_current() : NULL;
-	if (neigh != NULL &&
-	    suppress_request(neigh, vni->vni, f, &reply, &entry) == SUPPRESS_ANSWER) {
+	if (neigh != NULL && suppress_request(neigh, vni->vni, f, (uint32_t)(now_ns() / 1000000000),
+					      &reply, &entry) == SUPPRESS_ANSWER) {
 		answer(view, tunnel, vni, peer, entry, f, &reply);
 		return DROP_VXLAN_SUPPRESSED;
 	}
@@ -128,7 +129,7 @@ static void tell_too_big(const struct overlay_view *view, struct tunnel_port *tu
 	    !toobig_reply(out->f, toobig_mtu(peer, out), &reply))
 		return;
 	reply_untag(out->f, &reply);
-	if (overlay_reply_push(&reply, tunnel->index, out->f->vid))
+	if (overlay_reply_push(&reply, tunnel->index, out->f->vid, false))
 		overlay_count(&overlay_counters(slot)->too_big_answers, 1);
 }
 

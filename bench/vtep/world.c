@@ -58,7 +58,6 @@ static struct vtep_table *table_new(struct err *err)
 	struct vtep_vni_spec *vnis = calloc(world.options->n_vnis, sizeof(*vnis));
 	const struct vtep_peer_spec peer = {
 		.remote = ip4("192.0.2.2"),
-		.port = PORT_TUNNEL,
 		.n_nexthops = 1,
 		.nexthops = {{.mtu = 9000,
 			      .resolved = true,
@@ -104,8 +103,8 @@ static int overlay_start(struct err *err)
 	view->n_tunnels = (uint32_t)world.n_switches * PORTS_PER_SWITCH;
 	view->tunnels = calloc(view->n_tunnels, sizeof(*view->tunnels));
 	view->tunnel_of = calloc(world.n_switches, sizeof(*view->tunnel_of));
-	view->rates = calloc(world.options->n_vnis, sizeof(*view->rates));
-	if (view->tunnels == NULL || view->tunnel_of == NULL || view->rates == NULL)
+	view->limits = calloc(world.options->n_vnis, sizeof(*view->limits));
+	if (view->tunnels == NULL || view->tunnel_of == NULL || view->limits == NULL)
 		return err_set(err, ENOMEM, "no memory");
 	for (uint16_t sw = 0; sw < world.n_switches; sw++) {
 		const struct port_spec spec = {.name = "tunnel", .type = "vxlan", .n_queues = 1};

@@ -88,6 +88,7 @@ int cmd_uplink(const struct command *command, int argc, char **argv);
 int cmd_vtep(const struct command *command, int argc, char **argv);
 int cmd_vni(const struct command *command, int argc, char **argv);
 int cmd_trace(const struct command *command, int argc, char **argv);
+int cmd_bench(const struct command *command, int argc, char **argv);
 int cmd_capture(const struct command *command, int argc, char **argv);
 int cmd_port(const struct command *command, int argc, char **argv);
 

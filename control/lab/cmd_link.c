@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lab/cli.h"
 #include "lab/cmd_link.h"
-#include "lab/control.h"
 #include "lab/desired.h"
 #include "lab/desired_impair.h"
-#include "lab/node.h"
 #include "lab/rpc.h"
 #include "lab/stored.h"
 #include "topo/span.h"
@@ -27,43 +26,64 @@ static const struct topo_link *link_find(const struct topo *topo, const char *no
 	return NULL;
 }
 
-/* The guest first when the link goes down, the switch first when it comes up: no frame into nowhere. */
-static int end_set(const struct topo *topo, const struct topo_end *end, bool up, struct err *err)
-{
-	struct arena arena = {.head = NULL};
-	bool is_vm = topo->nodes[end->node_index].kind == TOPO_VM;
-	bool runs = is_vm && node_is_running(topo->name, end->node);
-	const char *port = desired_port_name(&arena, topo, end->node, end->ifname);
-	int rc = 0;
+#define CARRIER_WAIT_MS 3000
+#define CARRIER_LOOK_MS 10
 
-	if (runs && !up)
-		rc = control_nic_link(topo->name, end->node, end->ifname, false, err);
-	if (rc == 0)
-		rc = rpc_once("port.admin",
-			      json_pack("{s:s, s:s}", "name", port, "admin", up ? "up" : "down"),
-			      NULL, err);
-	if (rc == 0 && runs && up)
-		rc = control_nic_link(topo->name, end->node, end->ifname, true, err);
-	arena_free(&arena);
-	return rc;
+/* Both ends have been told, as far as there is somebody: netloomd does that after it has answered. */
+static int carriers_wait(const char *const *ports, int n, struct err *err)
+{
+	for (int waited = 0;; waited += CARRIER_LOOK_MS) {
+		json_t *result = NULL;
+		const json_t *port;
+		bool told = true;
+		size_t i;
+		int rc = rpc_once("port.list", NULL, &result, err);
+
+		if (rc < 0)
+			return rc;
+		json_array_foreach (json_object_get(result, "ports"), i, port) {
+			const char *name = json_string_value(json_object_get(port, "name"));
+
+			for (int k = 0; k < n && name != NULL; k++)
+				told &= strcmp(ports[k], name) != 0 ||
+					!json_is_false(json_object_get(port, "carrier_told"));
+		}
+		json_decref(result);
+		if (told)
+			return 0;
+		if (waited >= CARRIER_WAIT_MS)
+			return err_set(
+				err, ETIMEDOUT,
+				"the switch knows, but a VMM could not be told of the carrier "
+				"(`netloom log --vmm`)");
+		poll(NULL, 0, CARRIER_LOOK_MS);
+	}
 }
 
 static int link_set(const struct topo *topo, const struct topo_link *link, bool up, struct err *err)
 {
-	for (int end = 0; end < 2; end++) {
+	struct arena arena = {.head = NULL};
+	const char *ports[2];
+	int rc = 0, n = 0;
+
+	for (int end = 0; end < 2 && rc == 0; end++) {
 		const struct topo_end *own = &link->ends[end];
-		int rc;
 
 		/* A switch's end of a machine's link has no port of its own, one on another host none here. */
 		if (!span_node_is_here(topo, &topo->nodes[own->node_index]) ||
 		    (topo->nodes[own->node_index].kind == TOPO_SWITCH &&
 		     !topo_link_is_patch(topo, link) && !span_link_crosses(topo, link)))
 			continue;
-		rc = end_set(topo, own, up, err);
-		if (rc < 0)
-			return rc;
+		ports[n] = desired_port_name(&arena, topo, own->node, own->ifname);
+		rc = rpc_once(
+			"port.admin",
+			json_pack("{s:s, s:s}", "name", ports[n++], "admin", up ? "up" : "down"),
+			NULL, err);
 	}
-	return 0;
+	if (rc == 0)
+		rc = carriers_wait(ports, n, err);
+	arena_free(&arena);
+	return rc;
 }
 
 /* What `link set` was told to do. */
@@ -98,6 +118,10 @@ static int words_read(const struct command *command, char *const *words, int n, 
 			continue;
 		if (value == NULL && topo_impair_is_word(word))
 			return cli_usage(command, "`%s` needs a value", word);
+		if (value == NULL)
+			return cli_usage(
+				command,
+				"\"%.40s\" is neither up nor down, nor a WORD with a VALUE", word);
 		i++;
 		for (int side = 0; side < 2 && bases == (strcmp(word, "preset") == 0); side++) {
 			if (!topo_impair_set(&change->impair[side], word,

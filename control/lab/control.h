@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The VMM's own door, NODE/control.sock: QEMU's machine protocol (QMP) or vm-runner's control socket. What
- * the lab needs of either: the power button, and the carrier of a network card. One thread.
+ * the lab needs of either: the power button. One thread.
  */
 #ifndef LAB_CONTROL_H
 #define LAB_CONTROL_H
@@ -12,9 +12,5 @@
 
 /** control_power_button() - Ask the guest to power off; returns at once. Return: 0 or -errno */
 int control_power_button(const char *lab, const char *node, struct err *err);
-
-/** control_nic_link() - Plug or pull the cable of a card as the guest sees it. Return: 0 or -errno */
-int control_nic_link(const char *lab, const char *node, const char *ifname, bool up,
-		     struct err *err);
 
 #endif

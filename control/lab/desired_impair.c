@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "lab/desired_impair.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "lab/rundir.h"
+#include "lab/vmm.h"
 #include "topo/span.h"
 
 bool desired_impair_place(const struct topo *topo, const struct topo_link *link, int sender,
@@ -11,11 +14,10 @@ bool desired_impair_place(const struct topo *topo, const struct topo_link *link,
 	const struct topo_node *node = &topo->nodes[link->ends[sender].node_index];
 	bool from_machine = node->kind != TOPO_SWITCH;
 
-	if (span_link_crosses(topo, link) && !from_machine)
-		return false;
 	place->end = sender;
 	place->side = from_machine ? "in" : "out";
-	if (!from_machine && !topo_link_is_patch(topo, link))
+	/* Between hosts a switch's end is a patch to the link's own switch. */
+	if (!from_machine && !topo_link_is_patch(topo, link) && !span_link_crosses(topo, link))
 		place->end = 1 - sender;
 	return span_node_is_here(topo, &topo->nodes[link->ends[place->end].node_index]);
 }
@@ -62,6 +64,34 @@ void desired_impair_set(json_t *port, const struct topo *topo, const struct topo
 	if (json_object_size(impair) > 0)
 		json_object_set(port, "impair", impair);
 	json_decref(impair);
+	if (link->carrier_always)
+		json_object_set_new(port, "carrier", json_string("always"));
+	if (link->flap_every_ms != 0)
+		json_object_set_new(port, "flap",
+				    json_pack("{s:i, s:i}", "every_ms", (int)link->flap_every_ms,
+					      "down_ms", (int)link->flap_down_ms));
+}
+
+void desired_guests_set(json_t *apply, const char *lab, const char *node, const json_t *spec)
+{
+	struct lab_path path = rundir_node(lab, node, "control.sock");
+	bool is_qemu = strcmp(vmm_spec_name(spec), "qemu") == 0;
+	char prefix[2 * TOPO_NAME_MAX + 3];
+	json_t *port;
+	size_t i;
+
+	snprintf(prefix, sizeof(prefix), "%s/%s:", lab, node);
+	json_array_foreach (json_object_get(apply, "ports"), i, port) {
+		const char *name = json_string_value(json_object_get(port, "name"));
+
+		if (strncmp(name, prefix, strlen(prefix)) != 0)
+			continue;
+		json_object_set_new(port, "guest",
+				    json_pack("{s:s, s:o}", is_qemu ? "qmp" : "runner", path.text,
+					      "nic",
+					      json_sprintf("%s%s", is_qemu ? "nic-" : "",
+							   name + strlen(prefix))));
+	}
 }
 
 json_t *desired_impair_change(const struct topo_impair *impair)

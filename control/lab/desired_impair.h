@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The bad sides of a lab's links in netloomd's words: which port has them, and on which side. One thread.
+ * The bad sides of a lab's links in netloomd's words: which port has them, and on which side; and who is to see the carrier.
+ * One thread.
  *
  * What a machine sends comes in at its port; what a switch sends to a machine goes out there; what a switch sends over a patch
  * link goes out at its own end.
@@ -27,6 +28,12 @@ bool desired_impair_place(const struct topo *topo, const struct topo_link *link,
 /** desired_impair_set() - Say in a port object what the file says about its link */
 void desired_impair_set(json_t *port, const struct topo *topo, const struct topo_link *link,
 			int end);
+
+/**
+ * desired_guests_set() - Say in apply's port objects which VMM is to be told of the carrier
+ * @spec: of the node's VM, decides how
+ */
+void desired_guests_set(json_t *apply, const char *lab, const char *node, const json_t *spec);
 
 /** desired_impair_change() - What is named, as netloomd's port.impair takes it: null where it shall be good */
 json_t *desired_impair_change(const struct topo_impair *impair);

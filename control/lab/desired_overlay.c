@@ -2,6 +2,7 @@
 #include "lab/desired_overlay.h"
 
 #include "lab/desired.h"
+#include "lab/desired_impair.h"
 #include "topo/span.h"
 
 #define SEGMENT_VLAN 1 /* of a link's switch, where nothing else is */
@@ -23,9 +24,10 @@ void desired_segment_attach(json_t *port, const struct topo *topo, const struct 
 }
 
 /* A switch's end is a patch: from the switch, as the file says, to the link's own. */
-static void segment_patch_add(const struct topo *topo, const struct topo_link *link,
-			      const struct topo_end *own, json_t *ports)
+static void segment_patch_add(const struct topo *topo, const struct topo_link *link, int end,
+			      json_t *ports)
 {
+	const struct topo_end *own = &link->ends[end];
 	json_t *near = json_sprintf("%s/%s:%s", topo->name, own->node, own->ifname);
 	json_t *far = json_sprintf("%s/vni-%u:%s", topo->name, link->vni, own->ifname);
 	json_t *one =
@@ -39,6 +41,7 @@ static void segment_patch_add(const struct topo *topo, const struct topo_link *l
 
 	if (vlan != NULL)
 		json_object_set_new(one, "vlan", vlan);
+	desired_impair_set(one, topo, link, end);
 	desired_segment_attach(two, topo, link);
 	json_array_append_new(ports, one);
 	json_array_append_new(ports, two);
@@ -60,7 +63,7 @@ static void segment_add(const struct topo *topo, const struct topo_link *link, j
 		const struct topo_node *node = &topo->nodes[link->ends[end].node_index];
 
 		if (node->kind == TOPO_SWITCH && span_node_is_here(topo, node))
-			segment_patch_add(topo, link, &link->ends[end], ports);
+			segment_patch_add(topo, link, end, ports);
 	}
 }
 
@@ -76,10 +79,12 @@ static json_t *vni_object(const struct topo *topo, const struct topo_node *node,
 			json_array_append_new(vteps, desired_vtep_name(topo, i));
 	}
 	return json_pack(
-		"{s:I, s:o, s:i, s:o, s:i, s:I, s:b, s:b, s:s}", "vni", (json_int_t)vni->vni,
-		"switch", json_sprintf("%s/%s", topo->name, node->name), "vlan", (int)vni->vid,
-		"vteps", vteps, "mtu", (int)vni->mtu, "bum_limit", (json_int_t)vni->bum_limit,
-		"flood", vni->flood, "learning", vni->learning, "tag", tags[vni->tag]);
+		"{s:I, s:o, s:i, s:o, s:i, s:I, s:I, s:b, s:b, s:b, s:b, s:b, s:s}", "vni",
+		(json_int_t)vni->vni, "switch", json_sprintf("%s/%s", topo->name, node->name),
+		"vlan", (int)vni->vid, "vteps", vteps, "mtu", (int)vni->mtu, "bum_limit",
+		(json_int_t)vni->bum_limit, "too_big_limit", (json_int_t)vni->too_big_limit,
+		"flood", vni->flood, "learning", vni->learning, "suppress", vni->suppress,
+		"announce", vni->announce, "learn_vteps", vni->learn_vteps, "tag", tags[vni->tag]);
 }
 
 static void uplink_add(const struct topo *topo, json_t *ports)
@@ -96,21 +101,29 @@ static void uplink_add(const struct topo *topo, json_t *ports)
 				 "udp_port", (int)self->udp_port));
 }
 
-static void vteps_add(const struct topo *topo, json_t *ports, json_t *vteps)
+static json_t *vtep_object(const struct topo *topo, size_t host, const char *address)
 {
 	const struct topo_host *self = &topo->hosts[topo->self];
+	const struct topo_host *other = &topo->hosts[host];
+	json_t *vtep = json_pack(
+		"{s:o, s:o, s:s, s:i, s:s*}", "name", desired_vtep_name(topo, host), "uplink",
+		json_sprintf("%s/%s:%s", topo->name, self->name, self->uplink), "remote", address,
+		"udp_port", (int)other->udp_port, "checksum", other->checksum);
 
+	if (other->dscp >= 0)
+		json_object_set_new(vtep, "dscp", json_integer(other->dscp));
+	return vtep;
+}
+
+static void vteps_add(const struct topo *topo, json_t *ports, json_t *vteps)
+{
 	for (size_t i = 0; i < topo->n_hosts; i++) {
 		const struct topo_vtep *vtep = span_vtep(topo, i, (size_t)topo->self);
 
 		if ((int)i == topo->self || vtep == NULL ||
 		    !span_hosts_talk(topo, i, (size_t)topo->self))
 			continue;
-		json_array_append_new(
-			vteps,
-			json_pack("{s:o, s:o, s:s}", "name", desired_vtep_name(topo, i), "uplink",
-				  json_sprintf("%s/%s:%s", topo->name, self->name, self->uplink),
-				  "remote", vtep->text));
+		json_array_append_new(vteps, vtep_object(topo, i, vtep->text));
 	}
 	if (json_array_size(vteps) > 0)
 		uplink_add(topo, ports);

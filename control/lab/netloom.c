@@ -238,6 +238,9 @@ static const struct command commands[] = {
 	 "  netloom test campus\n\n"
 	 "Exit status: 0 everything as expected, 1 not.\n",
 	 cmd_test},
+	{"bench", "v2v|pvvp|density|mesh|fdb|learning|broadcast|latency|reconf|idle [OPTIONS]",
+	 "measure the switch, alone or against others in the same run",
+	 "  netloom bench v2v --against ovs-dpdk,testpmd -o results\n", cmd_bench},
 	{"wire", "SOCKET-A SOCKET-B [--name NAME] | --delete NAME",
 	 "link two VMs that you started yourself: one command",
 	 "Each socket is the vhost-user socket on which a VM listens: vm-runner --net "

@@ -8,6 +8,7 @@
 
 #include "lab/daemon.h"
 #include "lab/desired.h"
+#include "lab/desired_impair.h"
 #include "lab/node.h"
 #include "lab/proc.h"
 #include "lab/rpc.h"
@@ -95,6 +96,7 @@ static int plan_vms(const struct topo *topo, const char *base, struct plan *plan
 		if (step->spec == NULL)
 			return -EINVAL;
 		step->node = node;
+		desired_guests_set(plan->apply, topo->name, node->name, step->spec);
 		snprintf(step->name, sizeof(step->name), "%s", node->name);
 		record = node_record_read(topo->name, node->name);
 		net = node_net(node);

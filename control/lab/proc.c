@@ -235,3 +235,26 @@ uint64_t proc_memory_available(uint64_t *total_mib)
 	free(text);
 	return available;
 }
+
+int proc_library_find(const char *installed, const char *source, char path[PATH_MAX])
+{
+	const char *given = getenv("NETLOOM_LIBDIR");
+	char self[PATH_MAX / 2];
+
+	if (given != NULL) {
+		snprintf(path, PATH_MAX, "%s/%s", given, installed);
+		if (access(path, X_OK) == 0)
+			return 0;
+	}
+	snprintf(path, PATH_MAX, "%s/%s", NETLOOM_LIBDIR, installed);
+	if (access(path, X_OK) == 0)
+		return 0;
+	proc_program_find("netloom", self, sizeof(self));
+	if (strrchr(self, '/') != NULL) {
+		*strrchr(self, '/') = '\0';
+		snprintf(path, PATH_MAX, "%s/../%s", self, source);
+		if (access(path, X_OK) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}

@@ -6,6 +6,7 @@
 #ifndef LAB_PROC_H
 #define LAB_PROC_H
 
+#include <limits.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -61,5 +62,14 @@ void proc_program_find(const char *name, char *path, size_t size);
 
 /** proc_memory_available() - MemAvailable in MiB; @total gets MemTotal; 0 when unknown */
 uint64_t proc_memory_available(uint64_t *total_mib);
+
+/**
+ * proc_library_find() - A program that comes with netloom and is not in PATH
+ * @installed: its name in $NETLOOM_LIBDIR, then in lib/netloom below the prefix that we were installed to
+ * @source:    its name in the source tree in whose build directory we are
+ *
+ * Return: 0 with an executable file's name in @path, or -ENOENT.
+ */
+int proc_library_find(const char *installed, const char *source, char path[PATH_MAX]);
 
 #endif

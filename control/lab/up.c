@@ -10,9 +10,9 @@
 #include "base/clock.h"
 #include "lab/agent.h"
 #include "lab/boot.h"
-#include "lab/control.h"
 #include "lab/daemon.h"
 #include "lab/desired.h"
+#include "lab/desired_impair.h"
 #include "lab/file.h"
 #include "lab/node.h"
 #include "lab/nodeconf.h"
@@ -36,6 +36,19 @@ static void timing_add(struct up *up, const char *step, uint64_t since_ns)
 	up->timings[up->n_timings++].seconds = (double)(clock_now_ns() - since_ns) / 1e9;
 }
 
+/* As the VMs run, whatever the new file says. */
+static void guests_remember(const struct up *up, const struct topo *old)
+{
+	for (size_t i = 0; i < old->n_nodes; i++) {
+		json_t *record = node_record_read(old->name, old->nodes[i].name);
+		const json_t *spec = json_object_get(record, "spec");
+
+		if (spec != NULL)
+			desired_guests_set(up->old_apply, old->name, old->nodes[i].name, spec);
+		json_decref(record);
+	}
+}
+
 /* What is needed to put things back, read before anything changes. */
 static void old_remember(struct up *up)
 {
@@ -48,6 +61,7 @@ static void old_remember(struct up *up)
 				 NULL, NULL);
 	if (stored_load(up->topo->name, &old, NULL) == 0) {
 		up->old_apply = desired_apply_params(&old.topo);
+		guests_remember(up, &old.topo);
 		topo_free(&old.topo);
 	}
 }
@@ -128,51 +142,9 @@ static void exec_one(struct up *up, const struct topo_node *node, const char *sc
 	agent_result_free(&result);
 }
 
-static bool change_names(const struct up *up, const char *port)
-{
-	const json_t *change;
-	size_t i;
-
-	json_array_foreach (up->plan->changes, i, change) {
-		const char *name = json_string_value(json_object_get(change, "name"));
-
-		if (name != NULL && strcmp(name, port) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Carrier as the file has it: where a cable is cut, and where a port was changed (`link set` by hand). */
-static void carriers_set(struct up *up)
-{
-	const struct topo *topo = up->topo;
-
-	for (size_t i = 0; i < topo->n_links; i++) {
-		const struct topo_link *link = &topo->links[i];
-
-		for (int end = 0; end < 2; end++) {
-			const struct topo_end *own = &link->ends[end];
-			struct arena arena = {.head = NULL};
-			struct err err = {.text = ""};
-			const char *port = desired_port_name(&arena, topo, own->node, own->ifname);
-
-			if (topo->nodes[own->node_index].kind == TOPO_VM &&
-			    (!link->is_up || change_names(up, port)) &&
-			    node_is_running(topo->name, own->node) &&
-			    control_nic_link(topo->name, own->node, own->ifname, link->is_up,
-					     &err) < 0) {
-				fprintf(stderr, "%s: %s\n", port, err.text);
-				up->n_failed++;
-			}
-			arena_free(&arena);
-		}
-	}
-}
-
 /* `exec` of the nodes that were started, and new addresses for those that keep running. */
 static int guests_configure(struct up *up)
 {
-	carriers_set(up);
 	for (size_t i = 0; i < up->n_vms; i++) {
 		const struct topo_node *node = up->vms[i].node;
 

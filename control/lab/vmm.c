@@ -21,27 +21,10 @@
 #define CHECK_CANNOT	 7
 #define KERNEL_BYTES_MIN 4096
 
-/* $NETLOOM_LIBDIR, then where it was installed, then the source tree that we were built in. */
 static int image_script_find(char path[PATH_MAX], struct err *err)
 {
-	const char *given = getenv("NETLOOM_LIBDIR");
-	char self[PATH_MAX / 2];
-
-	if (given != NULL) {
-		snprintf(path, PATH_MAX, "%s/netloom-image", given);
-		if (access(path, X_OK) == 0)
-			return 0;
-	}
-	snprintf(path, PATH_MAX, "%s/netloom-image", NETLOOM_LIBDIR);
-	if (access(path, X_OK) == 0)
+	if (proc_library_find("netloom-image", "control/lab/image/netloom-image", path) == 0)
 		return 0;
-	proc_program_find("netloom", self, sizeof(self));
-	if (strrchr(self, '/') != NULL) {
-		*strrchr(self, '/') = '\0';
-		snprintf(path, PATH_MAX, "%s/../control/lab/image/netloom-image", self);
-		if (access(path, X_OK) == 0)
-			return 0;
-	}
 	return err_set(err, ENOENT,
 		       "netloom-image, which builds the guests' default image, is not in %s; set "
 		       "NETLOOM_LIBDIR, or give nodes an image of their own",

@@ -60,17 +60,19 @@ static void nics_put(json_t *argv, const json_t *nics, const char *folder, bool 
 
 	json_array_foreach (nics, i, nic) {
 		int queues = (int)json_integer_value(json_object_get(nic, "queues"));
+		const char *name = json_string_value(json_object_get(nic, "name"));
 		unsigned int slot = NIC_SLOT + (unsigned int)i / 8;
 
-		put2(argv, "-chardev", "socket,id=net%zu,path=%s/%s.sock,server=on,wait=off", i,
-		     folder, json_string_value(json_object_get(nic, "name")));
-		put2(argv, "-netdev", "vhost-user,id=nd%zu,chardev=net%zu,queues=%d", i, i, queues);
+		put2(argv, "-chardev", "socket,id=net-%s,path=%s/%s.sock,server=on,wait=off", name,
+		     folder, name);
+		put2(argv, "-netdev", "vhost-user,id=nd-%s,chardev=net-%s,queues=%d", name, name,
+		     queues);
 		/* rx_queue_size 1024 and mergeable buffers: bursts of jumbo frames find room. */
 		put2(argv, "-device",
-		     "virtio-net-pci,id=nic%zu,netdev=nd%zu,mac=%s,romfile=,host_mtu=%d,mq=%s,"
+		     "virtio-net-pci,id=nic-%s,netdev=nd-%s,mac=%s,romfile=,host_mtu=%d,mq=%s,"
 		     "vectors=%d,"
 		     "rx_queue_size=1024,addr=%x.%x,multifunction=on",
-		     i, i, json_string_value(json_object_get(nic, "mac")),
+		     name, name, json_string_value(json_object_get(nic, "mac")),
 		     (int)json_integer_value(json_object_get(nic, "mtu")),
 		     queues > 1 ? "on" : "off", vectors_for(queues, kvm), slot,
 		     (unsigned int)i % 8);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "carrier.h"
 #include "counters.h"
 #include "drop.h"
 #include "json_read.h"
@@ -80,7 +81,8 @@ static void counters_print(json_t *object, const struct live_port *live)
 	json_object_set_new(object, "drops", drops_print(live));
 }
 
-static json_t *port_print(const struct model_port *port, const struct live_port *live)
+static json_t *port_print(const struct control *control, const struct model_port *port,
+			  const struct live_port *live)
 {
 	json_t *object = model_port_print(port), *impaired;
 	struct port_status status;
@@ -91,8 +93,9 @@ static json_t *port_print(const struct model_port *port, const struct live_port 
 	json_object_set_new(object, "index", json_integer(port->index));
 	json_object_set_new(object, "connected", json_boolean(status.connected));
 	json_object_set_new(object, "running", json_boolean(status.running));
-	json_object_set_new(object, "link",
-			    json_string(port->admin_up && status.running ? "up" : "down"));
+	json_object_set_new(
+		object, "link",
+		json_string(port->admin_up && !live->is_flapped && status.running ? "up" : "down"));
 	json_object_set_new(object, "n_queues", json_integer(status.n_queues));
 	json_object_set_new(object, "features", json_integer((json_int_t)status.features));
 	json_object_set_new(object, "packed", json_boolean(status.packed));
@@ -100,6 +103,12 @@ static json_t *port_print(const struct model_port *port, const struct live_port 
 	json_object_set_new(object, "n_connects", json_integer((json_int_t)status.n_connects));
 	json_object_set_new(object, "n_bad_rings", json_integer((json_int_t)status.n_bad_rings));
 	json_object_set_new(object, "detail", text_print(status.detail));
+	if (control->carrier != NULL && live->port != NULL) {
+		json_object_set_new(object, "sees_carrier",
+				    json_boolean(carrier_is_up(control->carrier, port)));
+		json_object_set_new(object, "carrier_told",
+				    json_boolean(carrier_is_told(control->carrier, port)));
+	}
 	impaired = rpc_impair_stats(live);
 	if (impaired != NULL)
 		json_object_set_new(object, "impaired", impaired);
@@ -124,7 +133,7 @@ void rpc_port_list(struct rpc_call *call)
 	list = json_array();
 	for (size_t i = 0; i < model->n_ports; i++)
 		json_array_append_new(
-			list, port_print(model->ports[i],
+			list, port_print(call->control, model->ports[i],
 					 apply_live(call->control->apply, model->ports[i])));
 	call->result = json_pack("{s:o}", "ports", list);
 }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "topo/link.h"
 #include "topo/mac.h"
 #include "topo/span.h"
 #include "topo/suggest.h"
@@ -395,7 +394,6 @@ void check_topology(struct topo *topo, const struct tree_node *nodes, struct dia
 	}
 	taps_check(topo, diags);
 	span_check(topo, diags);
-	link_impair_check(topo, diags);
 	addresses_twice_check(topo, diags);
 	wait_for_check(topo, diags);
 }

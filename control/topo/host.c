@@ -10,6 +10,7 @@
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define NAMES_TEXT_SIZE 200
+#define DSCP_MAX	63
 
 /* Why an address cannot be a VTEP, NULL if it can. */
 static const char *vtep_unfit(const struct topo_vtep *vtep)
@@ -80,15 +81,18 @@ static void host_read(struct arena *arena, const struct tree_node *name,
 		      const struct tree_node *value, struct topo_host *host,
 		      struct diag_list *diags)
 {
-	static const char *const keys[] = {"vtep", "uplink", "udp-port"};
+	static const char *const keys[] = {"vtep", "uplink", "udp-port", "dscp", "checksum"};
+	static const char *const checksums[] = {"auto", "on", "zero"};
 	struct value_reader r = {.arena = arena,
 				 .diags = diags,
 				 .who = arena_printf(arena, "host \"%s\"", name->text)};
 	const struct tree_node *item;
+	unsigned int number;
 
 	host->name = name->text;
 	host->line = name->line;
 	host->udp_port = TOPO_VXLAN_PORT;
+	host->dscp = -1;
 	if (!value_is_kind(&r, name->text, value, TREE_MAP))
 		return;
 	value_keys_check(&r, value, keys, ARRAY_SIZE(keys));
@@ -115,6 +119,14 @@ static void host_read(struct arena *arena, const struct tree_node *name,
 	item = tree_find(value, "udp-port");
 	if (item != NULL)
 		value_uint(&r, "udp-port", item, 1, 65535, &host->udp_port);
+	item = tree_find(value, "dscp");
+	if (item != NULL && strcmp(item->text, "inherit") != 0 &&
+	    value_uint(&r, "dscp", item, 0, DSCP_MAX, &number))
+		host->dscp = (int)number;
+	item = tree_find(value, "checksum");
+	if (item != NULL &&
+	    value_choice(&r, "checksum", item, checksums, ARRAY_SIZE(checksums), &number))
+		host->checksum = checksums[number];
 }
 
 void hosts_read(struct topo *topo, const struct value_reader *r, const struct tree_node *value)
@@ -271,11 +283,6 @@ static void pair_check(const struct topo *topo, size_t a, size_t b, struct diag_
 			   "(%s, %s), and a part of the lab is on both; give both an IPv4 or both "
 			   "an IPv6 address",
 			   two->name, one->name, two->vteps[0].text, one->vteps[0].text);
-	if (one->udp_port != two->udp_port)
-		diag_error(diags, two->line,
-			   "host \"%s\": `udp-port` is %u and host \"%s\" has %u; VXLAN has one "
-			   "port in a lab",
-			   two->name, two->udp_port, one->name, one->udp_port);
 }
 
 void hosts_check(const struct topo *topo, struct diag_list *diags)

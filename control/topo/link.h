@@ -27,7 +27,4 @@ void link_impair_read(const struct value_reader *r, const struct tree_node *valu
 void link_flap_read(const struct value_reader *r, const struct tree_node *value,
 		    struct topo_link *link);
 
-/** link_impair_check() - Are the links impaired where this can be done? After the hosts are known. */
-void link_impair_check(const struct topo *topo, struct diag_list *diags);
-
 #endif

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "topo/link.h"
-#include "topo/span.h"
 #include "topo/value.h"
 
 #define FLAP_MAX_US UINT64_C(86400000000)
@@ -85,23 +84,5 @@ void link_flap_read(const struct value_reader *r, const struct tree_node *value,
 	else {
 		link->flap_every_ms = (unsigned int)(every_us / 1000);
 		link->flap_down_ms = (unsigned int)(down_us / 1000);
-	}
-}
-
-void link_impair_check(const struct topo *topo, struct diag_list *diags)
-{
-	for (size_t i = 0; i < topo->n_links; i++) {
-		const struct topo_link *link = &topo->links[i];
-
-		for (int end = 0; end < 2; end++) {
-			if (link->impair[end].named == 0 || !span_link_crosses(topo, link) ||
-			    topo->nodes[link->ends[end].node_index].kind != TOPO_SWITCH)
-				continue;
-			diag_error(diags, link->impair_line,
-				   "link \"%s:%s\": between hosts only what a machine sends can be "
-				   "impaired, not what switch \"%s\" sends; use a list, with {} "
-				   "for the switch",
-				   link->ends[0].node, link->ends[0].ifname, link->ends[end].node);
-		}
 	}
 }

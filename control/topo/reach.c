@@ -156,12 +156,14 @@ bool reach_frames(const struct topo *topo, const struct topo_node *from, const c
 static bool is_same_kernel(const struct topo *topo, const struct topo_node *one, const char *one_if,
 			   const struct topo_node *two, const char *two_if)
 {
-	const struct topo_nic *first = topo_nic_find(one, one_if);
-	const struct topo_nic *second = topo_nic_find(two, two_if);
+	const struct topo_nic *first;
+	const struct topo_nic *second;
 
-	if (one->kind != TOPO_TAP || two->kind != TOPO_TAP)
+	if (one->kind != TOPO_TAP || two->kind != TOPO_TAP || one->hosts != two->hosts)
 		return one == two;
-	return one->hosts == two->hosts && first != NULL && second != NULL &&
+	first = topo_nic_find(one, one_if);
+	second = topo_nic_find(two, two_if);
+	return first != NULL && second != NULL &&
 	       strcmp(topo_nic_netns(topo, one, first), topo_nic_netns(topo, two, second)) == 0;
 }
 

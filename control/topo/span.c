@@ -294,6 +294,12 @@ static void mtus_settle(struct topo *topo)
 			}
 		}
 	}
+	for (size_t i = 0; i < topo->n_nodes; i++) {
+		for (size_t k = 0; k < topo->nodes[i].n_vnis; k++) {
+			if (topo->nodes[i].vnis[k].mtu == 0)
+				topo->nodes[i].vnis[k].mtu = TOPO_MTU_DEFAULT;
+		}
+	}
 }
 
 void span_check(struct topo *topo, struct diag_list *diags)

@@ -97,6 +97,8 @@ struct topo_host {
 	unsigned int line;
 	const char *uplink; /* its interface towards the others; NULL: netloom does not run there */
 	unsigned int udp_port;
+	int dscp;	      /* of packets to it; -1: as inside */
+	const char *checksum; /* of packets to it: "auto", "on", "zero"; NULL: as netloomd does */
 	struct topo_vtep vteps[TOPO_HOST_VTEPS_MAX]; /* at most one of a family */
 	size_t n_vteps;
 };
@@ -108,9 +110,13 @@ struct topo_vni {
 	unsigned int line;
 	unsigned int mtu; /* the guests', that the underlay must carry */
 	bool mtu_is_given;
-	unsigned int bum_limit; /* packets a second, 0: none */
+	unsigned int bum_limit;	    /* packets a second, 0: none */
+	unsigned int too_big_limit; /* answers a second, 0: none */
 	bool flood;
 	bool learning;
+	bool suppress; /* default: as learning */
+	bool announce; /* likewise */
+	bool learn_vteps;
 	enum topo_tag tag;
 };
 

@@ -6,6 +6,7 @@
 #include "topo/span.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define TOO_BIG_LIMIT 1000 /* netloomd's */
 
 /* "vlan 10" and "10", "vni 10010" and "10010" are the same. */
 static const char *word_skip(const char *text, const char *word)
@@ -43,10 +44,21 @@ bool span_vni_read(const struct value_reader *r, const struct tree_node *value, 
 	return true;
 }
 
+static void switch_read(const struct value_reader *r, const struct tree_node *map, const char *key,
+			bool *out)
+{
+	const struct tree_node *item = tree_find(map, key);
+
+	if (item != NULL)
+		value_bool(r, key, item, out);
+}
+
 static void settings_read(const struct value_reader *r, const struct tree_node *map,
 			  struct topo_vni *vni)
 {
-	static const char *const keys[] = {"vni", "mtu", "bum-limit", "flood", "learning", "tag"};
+	static const char *const keys[] = {"vni",	  "mtu",      "bum-limit", "too-big-limit",
+					   "flood",	  "learning", "suppress",  "announce",
+					   "learn-vteps", "tag"};
 	static const char *const tags[] = {
 		[TOPO_TAG_STRIP] = "strip", [TOPO_TAG_KEEP] = "keep", [TOPO_TAG_REFUSE] = "refuse"};
 	const struct tree_node *item;
@@ -60,12 +72,15 @@ static void settings_read(const struct value_reader *r, const struct tree_node *
 	item = tree_find(map, "bum-limit");
 	if (item != NULL)
 		value_uint(r, "bum-limit", item, 0, UINT32_MAX, &vni->bum_limit);
-	item = tree_find(map, "flood");
+	item = tree_find(map, "too-big-limit");
 	if (item != NULL)
-		value_bool(r, "flood", item, &vni->flood);
-	item = tree_find(map, "learning");
-	if (item != NULL)
-		value_bool(r, "learning", item, &vni->learning);
+		value_uint(r, "too-big-limit", item, 0, UINT32_MAX, &vni->too_big_limit);
+	switch_read(r, map, "flood", &vni->flood);
+	switch_read(r, map, "learning", &vni->learning);
+	vni->suppress = vni->announce = vni->learning;
+	switch_read(r, map, "suppress", &vni->suppress);
+	switch_read(r, map, "announce", &vni->announce);
+	switch_read(r, map, "learn-vteps", &vni->learn_vteps);
 	item = tree_find(map, "tag");
 	if (item != NULL && value_choice(r, "tag", item, tags, ARRAY_SIZE(tags), &choice))
 		vni->tag = (enum topo_tag)choice;
@@ -74,7 +89,12 @@ static void settings_read(const struct value_reader *r, const struct tree_node *
 static void vlan_read(const struct value_reader *r, const struct tree_node *key,
 		      const struct tree_node *value, struct topo_node *node)
 {
-	struct topo_vni vni = {.line = key->line, .flood = true, .learning = true};
+	struct topo_vni vni = {.line = key->line,
+			       .too_big_limit = TOO_BIG_LIMIT,
+			       .flood = true,
+			       .learning = true,
+			       .suppress = true,
+			       .announce = true};
 	const struct tree_node *number = value->kind == TREE_MAP ? tree_find(value, "vni") : value;
 
 	if (!value_vid(r, key, word_skip(key->text, "vlan"), &vni.vid))

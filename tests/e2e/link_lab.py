@@ -25,6 +25,8 @@ SO_TIMESTAMPNS = 35
 SO_RCVBUFFORCE = 33
 CLONE_NEWNET = 0x40000000
 PACKET_OUTGOING = 4
+SOL_PACKET, PACKET_AUXDATA = 263, 8
+TP_STATUS_VLAN_VALID = 0x10
 TEST_TYPE = b"\x88\xb5"  # IEEE 802 local experimental
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -54,6 +56,7 @@ class RawSocket:
             os.close(there)
         self.sock.bind((ifname, ETH_P_ALL))
         self.sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self.sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
         self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
         self.sock.setblocking(False)
 
@@ -72,12 +75,21 @@ class RawSocket:
             if not select.select([self.sock], [], [], max(left, 0))[0]:
                 return None
             frame, extra, _, address = self.sock.recvmsg(70000, 256)
-            if address[2] == PACKET_OUTGOING or (wanted and not wanted(frame)):
+            if address[2] == PACKET_OUTGOING or (wanted and not wanted(self.with_tag(frame, extra))):
                 if left < 0:
                     return None
                 continue
             seconds, ns = struct.unpack("qq", next(d for _, t, d in extra if t == SO_TIMESTAMPNS))
-            return frame, seconds * 10**9 + ns
+            return self.with_tag(frame, extra), seconds * 10**9 + ns
+
+    @staticmethod
+    def with_tag(frame, extra):
+        """The kernel takes the outer tag out of the frame and tells it besides."""
+        aux = next(d for level, t, d in extra if level == SOL_PACKET and t == PACKET_AUXDATA)
+        status, _, _, _, _, tci, tpid = struct.unpack("IIIHHHH", aux)
+        if not status & TP_STATUS_VLAN_VALID:
+            return frame
+        return frame[:12] + struct.pack("!HH", tpid, tci) + frame[12:]
 
     def drain(self):
         while self.receive(0):
@@ -119,14 +131,14 @@ class LinkLab:
             return None
 
     @staticmethod
-    def wait_for(what, condition, limit=LIMIT_S):
+    def wait_for(what, condition, limit=LIMIT_S, pause=0.01):
         until = time.monotonic() + limit
         while True:
             value = condition()
             if value:
                 return value
             assert time.monotonic() < until, f"gave up waiting for {what}"
-            time.sleep(0.01)
+            time.sleep(pause)
 
     def ask(self, method, **params):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """
 What the overlay's tests have in common: hosts as network namespaces on one underlay, netloomd on some of them, guests behind TAP
-ports, and an end that leaves nothing behind. Imported by tests/e2e/test_overlay_*.py.
+ports, and an end that leaves nothing behind. Imported by tests/e2e/test_overlay*.py; overlay_traffic.py has what they send.
+
+Addresses tell where they are: host N is 192.0.2.N and 2001:db8::N, VLAN V is VNI 10000 + V, and station N in it has 10.0.V.N and fd00:V::N.
 """
+import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -19,6 +23,28 @@ BUILD = os.environ.get("BUILD", os.path.join(REPO, "build"))
 NETLOOMD = os.path.join(BUILD, "netloomd")
 LIMIT_S = 60
 SKIP = 77
+CLONE_NEWNET = 0x40000000
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+@contextlib.contextmanager
+def inside(netns):
+    """Sockets that this thread makes in here are the namespace's, and stay so."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(f"/run/netns/{netns}", os.O_RDONLY)
+    try:
+        if libc.setns(there, CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f"setns {netns}")
+        yield
+    finally:
+        assert libc.setns(home, CLONE_NEWNET) == 0
+        os.close(there)
+        os.close(home)
+
+
+def sysctl(netns, name, value):
+    with inside(netns), open(os.path.join("/proc/sys/net", name), "w") as file:
+        file.write(str(value))
 
 
 def run(*command, netns=None, check=True, **options):
@@ -30,13 +56,18 @@ def run(*command, netns=None, check=True, **options):
     return done
 
 
+def ip(netns, *commands):
+    """Commands of ip(8) in a namespace, one string each."""
+    run("ip", "-netns", netns, "-batch", "-", input="\n".join(commands) + "\n")
+
+
 def wait_for(what, condition, limit_s=LIMIT_S):
     until = time.monotonic() + limit_s
     while time.monotonic() < until:
         value = condition()
         if value:
             return value
-        time.sleep(0.02)
+        time.sleep(0.01)
     raise AssertionError(f"gave up waiting for {what}")
 
 
@@ -51,26 +82,30 @@ class Lab:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: sys.exit(1))
         self.fabric = self.netns("f")
-        run("ip", "link", "add", "br0", "type", "bridge", netns=self.fabric)
-        run("ip", "link", "set", "br0", "mtu", str(mtu), "up", netns=self.fabric)
+        ip(self.fabric, "link add br0 type bridge mcast_snooping 0", f"link set br0 mtu {mtu} up")
 
     def netns(self, name):
         netns = f"{self.tag}{name}"
         run("ip", "netns", "add", netns)
         self.namespaces.append(netns)
-        run("ip", "link", "set", "lo", "up", netns=netns)
-        run("sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0",
-            netns=netns)
+        for where in ("all", "default"):
+            sysctl(netns, f"ipv6/conf/{where}/accept_dad", 0)
+        ip(netns, "link set lo up")
         return netns
 
-    def attach(self, netns, number, name):
+    def attach(self, netns, number, name, ifname="u0", mac=None):
         """Plug a namespace into the underlay as 192.0.2.NUMBER and 2001:db8::NUMBER."""
-        run("ip", "link", "add", "u0", "mtu", str(self.mtu), "netns", netns, "type", "veth", "peer", "name",
-            name, "mtu", str(self.mtu), "netns", self.fabric)
-        run("ip", "link", "set", name, "master", "br0", "up", netns=self.fabric)
-        run("ip", "link", "set", "u0", "up", netns=netns)
-        run("ip", "address", "add", f"192.0.2.{number}/24", "dev", "u0", netns=netns)
-        run("ip", "address", "add", f"2001:db8::{number}/64", "dev", "u0", "nodad", netns=netns)
+        ip(netns, f"link add {ifname} {'address ' + mac if mac else ''} mtu {self.mtu} type veth peer name {name} "
+           f"mtu {self.mtu} netns {self.fabric}",
+           f"link set {ifname} up", f"address add 192.0.2.{number}/24 dev {ifname}",
+           f"address add 2001:db8::{number}/64 dev {ifname} nodad")
+        ip(self.fabric, f"link set {name} master br0 up")
+
+    def underlay_mtu(self, mtu):
+        """Change it everywhere, as a network's owner does: small first where it shrinks, large first where it grows."""
+        for host in self.hosts.values():
+            ip(host.netns, f"link set u0 mtu {mtu}")
+            ip(self.fabric, f"link set h{host.number} mtu {mtu}")
 
     def spawn(self, *command, netns=None, **options):
         if netns:
@@ -82,6 +117,15 @@ class Lab:
     def host(self, number):
         self.hosts[number] = host = Host(self, number)
         return host
+
+    def mesh(self, n):
+        """Hosts 1..n, every one reaching every other: VLAN 10 over IPv4, VLAN 20 over IPv6."""
+        hosts = [self.host(number) for number in range(1, n + 1)]
+        for host in hosts:
+            others = [number for number in range(1, n + 1) if number != host.number]
+            host.peers(*others)
+            host.peers(*others, ipv6=True, vlan=20)
+        return hosts
 
     def close(self):
         for child in self.children:
@@ -104,7 +148,7 @@ class Host:
     def __init__(self, lab, number):
         self.lab, self.number = lab, number
         self.netns = lab.netns(f"h{number}")
-        self.guests = {}
+        self.guests, self.ports = {}, {}
         lab.attach(self.netns, number, f"h{number}")
         self.dir = os.path.join(lab.dir, f"h{number}")
         os.mkdir(self.dir)
@@ -144,75 +188,92 @@ class Host:
     def answers(self):
         try:
             return self.call("status")
-        except OSError:
+        except (OSError, json.JSONDecodeError):
             return None
 
-    def guest(self, name, vlan, address, mac=None, mtu=1500):
-        """A namespace behind a TAP port: eth1 with 10.ADDRESS/24 and fd00::/64 of the same last number."""
-        netns = self.guests[name] = self.lab.netns(f"h{self.number}{name}")
-        last = address.rsplit(".", 1)[1]
-        more = {"mac": mac} if mac else {}
-        self.call("port.set", name=name, type="tap", ifname="eth1", netns=netns, switch="s", mtu=mtu,
-                  vlan={"access": vlan}, addresses=[f"{address}/24", f"fd00:{vlan}::{last}/64"], **more)
+    def guest(self, name, vlan, number=None, mtu=1500, **more):
+        """A namespace behind a TAP port: eth1 with 10.0.VLAN.NUMBER and fd00:VLAN::NUMBER."""
+        number = number or self.number
+        netns = self.guests.get(name)
+        if netns is None:
+            netns = self.guests[name] = self.lab.netns(f"h{self.number}{name}")
+        self.ports[name] = dict(name=name, type="tap", ifname="eth1", netns=netns, switch="s", mtu=mtu,
+                                vlan={"access": vlan},
+                                addresses=[f"10.0.{vlan}.{number}/24", f"fd00:{vlan}::{number}/64"], **more)
+        self.call("port.set", **self.ports[name])
         return netns
 
-    def peers(self, *numbers, ipv6=False, vni=10010, vlan=10, **more):
-        """Make VLAN `vlan` reach other hosts."""
+    def guest_change(self, name, **changed):
+        self.ports[name].update(changed)
+        self.call("port.set", **self.ports[name])
+
+    def peers(self, *numbers, ipv6=False, vlan=10, **more):
+        """Make VLAN `vlan` reach other hosts, as VNI 10000 + vlan."""
+        family = "v6" if ipv6 else ""
         self.call("switch.set", name="s")
         self.call("uplink.set", name="up", ifname="u0", local=[f"192.0.2.{self.number}", f"2001:db8::{self.number}"])
         for n in numbers:
-            self.call("vtep.set", name=f"h{n}", uplink="up", remote=f"2001:db8::{n}" if ipv6 else f"192.0.2.{n}")
-        self.call("vni.set", vni=vni, switch="s", vlan=vlan, vteps=[f"h{n}" for n in numbers], **more)
+            self.call("vtep.set", name=f"h{n}{family}", uplink="up",
+                      remote=f"2001:db8::{n}" if ipv6 else f"192.0.2.{n}")
+        self.vni_set(vlan, vteps=[f"h{n}{family}" for n in numbers], **more)
+
+    def vni_set(self, vlan, **changed):
+        old = [v for v in self.call("vni.list")["vnis"] if v["vni"] == 10000 + vlan]
+        keys = ("vteps", "mtu", "flood", "learning", "bum_limit", "tag")
+        kept = {k: old[0][k] for k in keys if old and k in old[0]}
+        self.call("vni.set", vni=10000 + vlan, switch="s", vlan=vlan, **dict(kept, **changed))
 
     def vtep(self, name):
         return next(v for v in self.call("vtep.list")["vteps"] if v["name"] == name)
 
-    def vni(self, number):
-        return next(v for v in self.call("vni.list")["vnis"] if v["vni"] == number)
+    def vni(self, vlan):
+        return next(v for v in self.call("vni.list")["vnis"] if v["vni"] == 10000 + vlan)
+
+    def port(self, name):
+        return next(p for p in self.call("port.list")["ports"] if p["name"] == name)
 
     def drops(self):
-        return {d["reason"]: d["count"] for d in self.call("drops")["drops"]}
+        """Of all ports, by reason."""
+        drops = {}
+        for d in self.call("drops")["drops"]:
+            drops[d["reason"]] = drops.get(d["reason"], 0) + d["count"]
+        return drops
 
-
-def pings(netns, address, count=1, size=56, *more):
-    return run("ping", "-c", str(count), "-W", "2", "-i", "0.05", "-s", str(size), *more, address, netns=netns,
-               check=False).returncode == 0
-
-
-def reachable(netns, address, limit_s=LIMIT_S):
-    wait_for(f"{address} from {netns}", lambda: pings(netns, address), limit_s)
-
-
-def iperf(lab, server, client, address, seconds=1, *more):
-    """Gb/s of TCP from client to server."""
-    listener = lab.spawn("iperf3", "-s", "-1", netns=server, stdout=subprocess.DEVNULL)
-    wait_for("iperf3", lambda: ":5201" in run("ss", "-Htln", netns=server).stdout)
-    amount = () if "-n" in more else ("-t", str(seconds))
-    done = run("iperf3", "-c", address, *amount, "-J", *more, netns=client, check=False)
-    listener.terminate()
-    listener.wait(LIMIT_S)
-    assert done.returncode == 0, done.stdout
-    return json.loads(done.stdout)["end"]["sum_received"]["bits_per_second"] / 1e9
+    def behind(self, mac, vlan=10):
+        """The VTEP behind which a station was learned; None: local; False: unknown."""
+        for e in self.call("fdb.list", switch="s", vlan=vlan)["entries"]:
+            if e["mac"] == mac:
+                return e.get("vtep")
+        return False
 
 
 def main(tests, needs=()):
+    """Run tests. Those that share a lab are one function that runs its steps by step()."""
     missing = [n for n in needs if shutil.which(n) is None]
-    if os.geteuid() != 0 or missing:
-        print("skipped: needs " + (" ".join(missing) if missing else "root"))
+    if os.geteuid() != 0 or not os.path.exists("/dev/net/tun") or missing:
+        print("skipped: needs " + (" ".join(missing) if missing else "root and /dev/net/tun"))
         sys.exit(SKIP)
     for test in tests:
         if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
             continue
-        print(f"{test.__name__.replace('_', ' ')} ...", flush=True)
+        print(f"{test.__name__.replace('_', ' ')}:", flush=True)
         lab = Lab(**getattr(test, "lab", {}))
         try:
             test(lab)
         except BaseException:
             for host in lab.hosts.values():
-                print(f"--- host {host.number}\n{host.log()}", file=sys.stderr)
-                if host.daemon.poll() is None:
+                print(f"--- host {host.number}\n{host.log()[-4000:]}", file=sys.stderr)
+                if host.answers():
                     print(host.call("vtep.list"), host.call("vni.list"), host.call("drops"), file=sys.stderr)
             raise
         finally:
             lab.close()
     print("ok")
+
+
+def step(check, *args, **more):
+    """One check of several on a lab: says its name, and how long it took."""
+    begin = time.monotonic()
+    said = check(*args, **more)
+    name = check.__name__.replace("_", " ")
+    print(f"   {name}: {said + '; ' if said else ''}{time.monotonic() - begin:.1f} s", flush=True)

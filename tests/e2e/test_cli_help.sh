@@ -60,7 +60,7 @@ expect 2 "which lab?" "$netloom" down
 expect 2 'did you mean "ports"?' "$netloom" show prots
 expect 2 "is not LAB/NODE" "$netloom" exec campus -- true
 expect 2 "which command?" "$netloom" exec campus/h1
-expect 2 "neither up nor down" "$netloom" link set campus/h1:eth1 sideways
+expect 2 "is neither up nor down, nor a WORD with a VALUE" "$netloom" link set campus/h1:eth1 sideways
 expect 2 "is not LAB/NODE:INTERFACE" "$netloom" link set campus/h1 up
 expect 2 "add, set or delete" "$netloom" switch frobnicate x
 expect 2 "is no good value" "$netloom" port add x --mtu big

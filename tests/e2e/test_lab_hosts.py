@@ -10,7 +10,6 @@ One lab file for several hosts: each host brings up its part, and what crosses, 
 
 a and b are TAPs in network namespaces of their own; netloomd is started and ended by `netloom` itself.
 """
-import ctypes
 import json
 import os
 import re
@@ -20,7 +19,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from overlay_lab import BUILD, REPO, main, pings, reachable, run, wait_for  # noqa: E402
+from overlay_lab import BUILD, inside, main, run, wait_for  # noqa: E402
+from overlay_traffic import pings, reachable  # noqa: E402
 
 NETLOOM = os.path.join(BUILD, "netloom")
 SOL_PACKET, PACKET_AUXDATA, VLAN_VALID = 263, 8, 0x10
@@ -56,7 +56,7 @@ SWITCHES = TWO_HOSTS + """
   links:
     - {{ endpoints: ["a:eth1", "sw1:p1"], vlan: {{ access: 10 }} }}
     - {{ endpoints: ["b:eth1", "sw2:p1"], vlan: {{ access: 10 }} }}
-    - {{ endpoints: ["sw1:up", "sw2:up"], vlan: {{ trunk: [10, 20] }}, vni: vni 77 }}
+    - {{ endpoints: ["sw1:up", "sw2:up"], vlan: {{ trunk: [10, 20] }}, vni: vni 77, impair: {{ delay: 10ms }} }}
     - {{ endpoints: ["a:eth2", "sw1:p2"], vlan: {{ access: 20 }} }}
     - {{ endpoints: ["b:eth2", "sw1:p3"], vlan: {{ access: 20 }} }}
 """
@@ -125,16 +125,9 @@ class Pair:
 
 def packet_socket(netns, ifname):
     """A socket that sees whole frames of an interface in a network namespace."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    here, there = os.open("/proc/self/ns/net", os.O_RDONLY), os.open(f"/run/netns/{netns}", os.O_RDONLY)
-    try:
-        assert libc.setns(there, 0) == 0
+    with inside(netns):
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         sock.bind((ifname, 0))
-    finally:
-        assert libc.setns(here, 0) == 0
-        os.close(here)
-        os.close(there)
     sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
     sock.settimeout(1)
     return sock
@@ -230,6 +223,8 @@ def cables_end_at_switches_over_ipv6(lab):
         assert [v["remote"] for v in pair.hosts[0].show("vteps")] == ["2001:db8::2"]
         reachable(pair.a, "10.0.10.2")
         reachable(pair.b, "10.0.20.1")
+        rtt = run("ping", "-c", "1", "-W", "30", "10.0.10.2", netns=pair.a).stdout
+        assert float(re.search(r"time=([0-9.]+)", rtt).group(1)) >= 20, rtt  # what each switch sends is late
         for host in pair.hosts:
             assert "every pair is as the lab file says" in host.do("test", "pair")
             assert host.link("sw1:up")["state"] == "up"
@@ -308,6 +303,5 @@ for test in (a_vlan_and_a_cable_cross, cables_end_at_switches_over_ipv6, what_ca
 what_cannot_be_is_said.lab = {"mtu": 1554}
 
 if __name__ == "__main__":
-    assert os.path.isdir(REPO)
     main([a_vlan_and_a_cable_cross, cables_end_at_switches_over_ipv6, a_host_joins_with_one_line,
           what_cannot_be_is_said], needs=["ip", "ping"])

@@ -165,6 +165,8 @@ status=0
 say "stop and restart"
 "$netloom" stop campus/h6 || fail "stop"
 [ "$(field h6 state)" = stopped ] || fail "h6 is $(field h6 state)"
+until_true 10 sh -c "[ \"\$('$netloom' exec campus/h5 -- cat /sys/class/net/eth1/carrier)\" = 0 ]" ||
+	fail "the other end of the wire has a carrier still"
 
 say "down: nothing is left"
 pids=$("$netloom" ps --json | python3 -c 'import json,sys; print(*[v["pid"] for v in json.load(sys.stdin) if v.get("pid")])')

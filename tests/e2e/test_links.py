@@ -180,6 +180,38 @@ def test_live_change(lab, a, b):
     assert changes[0] > 5, changes
 
 
+def carrier(lab, name):
+    return "NO-CARRIER" not in lab.inside(name, "ip", "-o", "link", "show", "eth1")
+
+
+def test_carrier(lab):
+    """Shut, alone, told not to care, and going down by itself: what the interfaces at both ends see."""
+    def both(a, b):
+        lab.wait_for(f"carrier {a} {b}", lambda: (carrier(lab, "a"), carrier(lab, "b")) == (a, b))
+
+    both(True, True)
+    lab.call("port.admin", name="a", admin="down")
+    both(False, False)
+    assert not lab.port("b")["sees_carrier"] and lab.port("b")["carrier_told"]
+    lab.call("port.admin", name="a", admin="up")
+    both(True, True)
+    lab.inside("b", "ip", "link", "del", "eth1")
+    lab.wait_for("no carrier without a peer", lambda: not carrier(lab, "a"))
+    lab.wire(carrier="always")
+    lab.call("port.admin", name="b", admin="down")
+    assert lab.port("a")["sees_carrier"] and carrier(lab, "a"), "always is always"
+    lab.wire(flap={"every_ms": 400, "down_ms": 150})
+    for _ in range(2):
+        both(False, False)
+        both(True, True)
+    lab.wire()
+    both(True, True)
+    for flap, sentence in (({"every_ms": 100, "down_ms": 100}, "never up"), ({"every_ms": 100}, "down_ms"),
+                           ({"every_ms": 100, "down_ms": 1}, "10..86400000")):
+        said = lab.refusal("port.set", **lab.tap("a", owner="lab", wire="b", flap=flap))
+        assert sentence in said, said
+
+
 def test_refusals(lab):
     for side, sentence in (
             ({"delay_us": -1}, '"delay_us" is -1'), ({"delay_us": 3600000000}, "60000000"),
@@ -273,7 +305,7 @@ def main():
             a.drain()
             b.drain()
             test(lab, a, b)
-        for test in (test_tcp, test_refusals, test_restart):
+        for test in (test_tcp, test_carrier, test_refusals, test_restart):
             print(test.__name__, flush=True)
             test(lab)
         lab.call("apply", owner="lab", switches=[], ports=[])

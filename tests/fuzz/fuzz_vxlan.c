@@ -170,7 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(info.drop == DROP_NONE && f.len >= WIRE_ETH_LEN && f.hdr_len >= WIRE_ETH_LEN);
 		l4_parse_tags(&f);
 		set_headers_len(&f);
-		suppress_request(neighbours, 10010, &f, &reply, &found);
+		suppress_request(neighbours, 10010, &f, 1, &reply, &found);
 		if (toobig_reply(&f, 1400, &reply))
 			check(reply.len <= REPLY_LEN_MAX);
 		send_on(&f);

@@ -15,7 +15,7 @@
 #define F_WRITE	    2
 #define F_INDIRECT  4
 #define TABLE	    16
-#define LOOKS_MAX    300000 /* at a ring that does not move */
+#define LOOKS_MAX   300000 /* at a ring that does not move */
 
 /* To a station whose address no random byte turns into ours, which would be learned from us: a move, and quite in order. */
 static const uint8_t stations[12] = {0x02, 0xa1, 0xb2, 0xc3, 0xd4, 0, 0x02, 0, 0, 0, 0, 9};

@@ -41,11 +41,13 @@ struct card {
 	uint64_t random;
 	uint32_t src_at, dst_at, flow_at;
 	struct received streams[TRAFFIC_STREAMS];
+	uint32_t prepared[NIC_RING_MAX]; /* under which epoch each transmit buffer was */
 };
 
 static struct card cards[TRAFFIC_NICS_MAX];
 static unsigned int n_cards;
 static struct traffic_shared *shared;
+static uint32_t epoch;
 static uint8_t mark;
 
 static void store_be16(uint8_t *at, uint32_t value)
@@ -190,6 +192,13 @@ static uint32_t generate(struct card *card)
 		uint16_t at = (uint16_t)(card->nic.tx.next + i) & (card->nic.tx.size - 1);
 		uint32_t bytes = card->nic.tx.desc[at].length - NIC_VNET;
 
+		/* Only now is it ours: the switch may still have read it when the orders came. */
+		if (card->prepared[at] != epoch) {
+			bytes = frame_prepare(nic_tx_frame(&card->nic, i), &card->orders,
+					      frame_bytes(&card->orders, at));
+			nic_tx_length(&card->nic, i, bytes);
+			card->prepared[at] = epoch;
+		}
 		frame_finish(card, nic_tx_frame(&card->nic, i), bytes, now);
 		n_bytes += bytes;
 	}
@@ -273,55 +282,66 @@ static void judge(struct card *card, const uint8_t *frame, uint32_t bytes, uint6
 	}
 }
 
-static void reflect(struct card *card, uint16_t ahead, const uint8_t *frame, uint32_t bytes)
+static void copy_to(struct card *out, uint16_t ahead, const uint8_t *frame, uint32_t bytes,
+		    const uint8_t *dst, const uint8_t *src)
 {
-	uint8_t *out = nic_tx_frame(&card->nic, ahead);
+	uint8_t *to = nic_tx_frame(&out->nic, ahead);
 
-	__builtin_memcpy(out, frame + 6, 6);
-	__builtin_memcpy(out + 6, frame, 6);
+	__builtin_memcpy(to, dst, 6);
+	__builtin_memcpy(to + 6, src, 6);
 	for (uint32_t i = 12; i < bytes; i++)
-		out[i] = frame[i];
-	nic_tx_length(&card->nic, ahead, bytes);
+		to[i] = frame[i];
+	nic_tx_length(&out->nic, ahead, bytes);
+}
+
+/* Where frames of @card leave again; NULL when they end here. */
+static struct card *way_out(struct card *card)
+{
+	if (card->orders.role & TRAFFIC_REFLECT)
+		return card;
+	if (!(card->orders.role & TRAFFIC_FORWARD))
+		return NULL;
+	return &cards[(card - cards) ^ 1];
 }
 
 static uint32_t receive(struct card *card)
 {
 	struct traffic_counters *counters = &card->shared->counters;
 	uint16_t n = nic_rx_waiting(&card->nic, BURST_MAX);
-	uint32_t role = card->orders.role;
+	struct card *out = way_out(card);
 	uint64_t now, n_bytes = 0;
 
-	if (n == 0)
-		return 0;
-	if (role & TRAFFIC_REFLECT) {
-		uint16_t room = nic_tx_room(&card->nic);
+	if (out && n) {
+		uint16_t room = nic_tx_room(&out->nic);
 
 		n = n < room ? n : room;
 	}
+	if (n == 0)
+		return 0;
 	now = guest_tsc();
 	for (uint16_t i = 0; i < n; i++) {
 		uint32_t bytes;
 		const uint8_t *frame = nic_rx_frame(&card->nic, i, &bytes);
 
 		n_bytes += bytes;
-		if (role & TRAFFIC_SINK)
+		if (out == card)
+			copy_to(out, i, frame, bytes, frame + 6, frame);
+		else if (out)
+			copy_to(out, i, frame, bytes, card->orders.dst, card->orders.src);
+		else if (card->orders.role & TRAFFIC_SINK)
 			judge(card, frame, bytes, now);
-		else if (role & TRAFFIC_REFLECT)
-			reflect(card, i, frame, bytes);
 	}
 	nic_rx_done(&card->nic, n);
-	if (role & TRAFFIC_REFLECT) {
-		nic_tx_send(&card->nic, n);
-		counters->tx += n;
-		counters->tx_bytes += n_bytes;
+	if (out) {
+		nic_tx_send(&out->nic, n);
+		out->shared->counters.tx += n;
+		out->shared->counters.tx_bytes += n_bytes;
 	}
-	if (role & (TRAFFIC_SINK | TRAFFIC_REFLECT)) {
-		if (!counters->rx)
-			counters->first_tsc = now;
-		counters->last_tsc = now;
-		counters->rx += n;
-		counters->rx_bytes += n_bytes;
-	}
+	if (!counters->rx)
+		counters->first_tsc = now;
+	counters->last_tsc = now;
+	counters->rx += n;
+	counters->rx_bytes += n_bytes;
 	return n;
 }
 
@@ -343,20 +363,14 @@ static void orders_take(struct card *card)
 		orders->flows = 60000;
 	orders->stream %= TRAFFIC_STREAMS;
 	orders->vlan &= 0xfff;
+	if (((unsigned int)(card - cards) ^ 1) >= n_cards)
+		orders->role &= ~TRAFFIC_FORWARD;
 	memset(&card->shared->counters, 0, sizeof(card->shared->counters));
 	memset(card->shared->histogram, 0, sizeof(card->shared->histogram));
 	memset(card->streams, 0, sizeof(card->streams));
 	card->sequence = 0;
 	card->src_at = card->dst_at = card->flow_at = 0;
 	card->random = UINT64_C(0x9e3779b97f4a7c15) + orders->stream;
-	if (!(orders->role & TRAFFIC_GENERATE))
-		return;
-	while (nic_tx_room(&card->nic) < card->nic.tx.size)
-		guest_wait(1); /* buffers in flight keep their content */
-	for (uint16_t i = 0; i < card->nic.tx.size; i++)
-		nic_tx_length(
-			&card->nic, i,
-			frame_prepare(nic_tx_frame(&card->nic, i), orders, frame_bytes(orders, i)));
 }
 
 static uint32_t epoch_begin(uint32_t wanted)
@@ -366,6 +380,7 @@ static uint32_t epoch_begin(uint32_t wanted)
 	if (run & TRAFFIC_QUIT)
 		guest_end(0);
 	if (run & TRAFFIC_RUN) {
+		epoch = wanted;
 		mark = (uint8_t)(STAMP_MARK | (wanted & 15));
 		for (unsigned int i = 0; i < n_cards; i++)
 			orders_take(&cards[i]);

@@ -13,11 +13,11 @@
 #include <stdint.h>
 
 #define TRAFFIC_MAGIC	 0x3163666172746c6eULL
-#define TRAFFIC_NICS_MAX 4
+#define TRAFFIC_NICS_MAX 32
 #define TRAFFIC_BUCKETS	 1024 /* of the latency histogram: 16 to each power of 2 of TSC cycles */
 #define TRAFFIC_STREAMS	 256
 
-/* What a card does; any combination but REFLECT with another. */
+/* What a card does; REFLECT and FORWARD stand alone. FORWARD: out of its neighbour (0 and 1, 2 and 3...), as @src to @dst. */
 #define TRAFFIC_GENERATE 1U
 #define TRAFFIC_SINK	 2U
 #define TRAFFIC_REFLECT	 4U
@@ -25,6 +25,7 @@
 #define TRAFFIC_CONTENT	 16U /* GENERATE fills the payload with a pattern, SINK compares it */
 #define TRAFFIC_IMIX	 32U /* GENERATE 28 x 64, 16 x 570, 4 x 1518 in turn, instead of @size */
 #define TRAFFIC_RANDOM	 64U /* GENERATE addresses and flows at random instead of in turn */
+#define TRAFFIC_FORWARD	 128U
 
 /* @run */
 #define TRAFFIC_RUN  1U

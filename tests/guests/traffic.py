@@ -12,10 +12,10 @@ import subprocess
 import time
 
 MAGIC = 0x3163666172746C6E
-GENERATE, SINK, REFLECT, LATENCY, CONTENT, IMIX, RANDOM = 1, 2, 4, 8, 16, 32, 64
+GENERATE, SINK, REFLECT, LATENCY, CONTENT, IMIX, RANDOM, FORWARD = 1, 2, 4, 8, 16, 32, 64, 128
 RUN, QUIT, LAZY, GO = 1, 2, 4, 8
 BUCKETS = 1024
-NICS_MAX = 4
+NICS_MAX = 32
 
 
 class Orders(ctypes.Structure):
@@ -61,9 +61,13 @@ def bucket_cycles(index):
 
 
 class Traffic:
-    """One microguest. @directory holds its sockets and files; @cards is a list of MAC addresses."""
+    """One microguest. @directory holds its sockets and files; @cards is a list of MAC addresses.
 
-    def __init__(self, build, directory, name, cards, ring=256, buffer=2048, memory="16M", cpu=None, options=()):
+    @build is where vm-runner is, @tools where guests/ is, if elsewhere.
+    """
+
+    def __init__(self, build, directory, name, cards, ring=256, buffer=2048, memory="16M", cpu=None, options=(),
+                 tools=None):
         self.name = name
         self.directory = directory
         self.macs = list(cards)
@@ -74,7 +78,7 @@ class Traffic:
             self.map = mmap.mmap(file.fileno(), SHARED_BYTES)
         self.shared = Shared.from_buffer(self.map)
         self.log = os.path.join(directory, name + ".log")
-        command = [os.path.join(build, "vm-runner"), "--microguest", os.path.join(build, "guests", "traffic"),
+        command = [os.path.join(build, "vm-runner"), "--microguest", os.path.join(tools or build, "guests", "traffic"),
                    "--name", name, "--memory", memory, "--append", f"ring={ring} buffer={buffer}", "--shared", self.file,
                    "--serial", "log=" + self.log, "--control", self.socket("control"), *options]
         for number, mac in enumerate(cards):

@@ -331,6 +331,46 @@ static void copies_are_equal_and_independent(void **state)
 	model_free(model);
 }
 
+static const struct model_port *tap_settled(struct model *model, const struct model *before,
+					    const char *keys)
+{
+	struct model_port port;
+	json_error_t error;
+	char text[256];
+	json_t *json;
+
+	snprintf(text, sizeof(text), "{\"name\":\"t\",\"type\":\"tap\",\"ifname\":\"t0\"%s}", keys);
+	json = json_loads(text, 0, &error);
+	problems_init(&problems);
+	model_port_parse(json, "port", &port, &problems);
+	json_decref(json);
+	assert_int_equal(problems.n, 0);
+	assert_int_equal(model_port_add(model, &port), 0);
+	assert_int_equal(model_tap_settle(before, model), 0);
+	return model_port_find(model, "t");
+}
+
+static void a_tap_keeps_the_address_that_was_chosen_for_it(void **state)
+{
+	struct model *none = model_new(), *first = model_new(), *again = model_new();
+	struct model *other = model_new(), *own = model_new();
+	const struct model_port *port = tap_settled(first, none, "");
+	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 7};
+
+	(void)state;
+	assert_true(port->tap.has_mac);
+	assert_int_equal(port->tap.mac[0] & 3, 2); /* local and unicast */
+	assert_memory_equal(tap_settled(again, first, "")->tap.mac, port->tap.mac, 6);
+	assert_memory_not_equal(tap_settled(other, none, "")->tap.mac, port->tap.mac, 6);
+	assert_memory_equal(tap_settled(own, first, ",\"mac\":\"02:00:00:00:00:07\"")->tap.mac, mac,
+			    6);
+	model_free(none);
+	model_free(first);
+	model_free(again);
+	model_free(other);
+	model_free(own);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +386,7 @@ int main(void)
 		cmocka_unit_test(reserved_addresses_survive_printing),
 		cmocka_unit_test(only_unicast_addresses_are_stations),
 		cmocka_unit_test(copies_are_equal_and_independent),
+		cmocka_unit_test(a_tap_keeps_the_address_that_was_chosen_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

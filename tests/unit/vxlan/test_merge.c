@@ -75,7 +75,7 @@ static void row_make(void)
 
 static bool merges(void)
 {
-	return merge_row(row, sizeof(row), FRONT, SEGMENT, &frame, segs);
+	return merge_row(row, sizeof(row), FRONT, SEGMENT, true, &frame, segs);
 }
 
 static void row_of_one_frame_is_one_frame_again(void **state)
@@ -139,6 +139,17 @@ static void wrong_checksum_inside_is_left_alone(void **state)
 	assert_false(merges());
 }
 
+static void row_that_never_left_memory_is_not_summed_again(void **state)
+{
+	(void)state;
+	row_make();
+	datagram(3)[SEGMENT - 1] ^= 1;
+	assert_true(merge_row(row, sizeof(row), FRONT, SEGMENT, false, &frame, segs));
+	row_make();
+	datagram(3)[VXLAN_HDR_LEN + WIRE_ETH_LEN + 10] ^= 1; /* IPv4 header checksum */
+	assert_false(merge_row(row, sizeof(row), FRONT, SEGMENT, false, &frame, segs));
+}
+
 static void flags_that_end_something_end_the_merge(void **state)
 {
 	(void)state;
@@ -156,7 +167,7 @@ static void hostile_rows_are_survived(void **state)
 	for (uint32_t len = FRONT; len < FRONT + 200; len++) {
 		for (uint16_t segment = 1; segment < 200; segment += 7) {
 			row_make();
-			merge_row(row, len, FRONT, segment, &frame, segs);
+			merge_row(row, len, FRONT, segment, true, &frame, segs);
 		}
 	}
 }
@@ -167,6 +178,7 @@ int main(void)
 		cmocka_unit_test(row_of_one_frame_is_one_frame_again),
 		cmocka_unit_test(what_no_one_frame_made_is_left_alone),
 		cmocka_unit_test(wrong_checksum_inside_is_left_alone),
+		cmocka_unit_test(row_that_never_left_memory_is_not_summed_again),
 		cmocka_unit_test(flags_that_end_something_end_the_merge),
 		cmocka_unit_test(hostile_rows_are_survived),
 	};

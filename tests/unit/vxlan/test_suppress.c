@@ -11,6 +11,7 @@ static struct frame frame;
 static struct frame_seg segs[FRAME_SEGS_MAX];
 static struct reply reply;
 static const struct neigh_entry *found;
+static uint32_t now_s;
 static uint8_t bytes[512];
 
 static struct vxlan_ip guest_b6(void)
@@ -30,8 +31,11 @@ static int setup_table(bool is_static)
 		{.vni = VNI_10010, .ip = guest_b6(), .is_static = is_static, .port = 7},
 	};
 
-	memcpy(entries[0].mac, mac_b, 6);
-	memcpy(entries[1].mac, mac_b, 6);
+	now_s = 1000;
+	for (int i = 0; i < 2; i++) {
+		memcpy(entries[i].mac, mac_b, 6);
+		entries[i].seen_s = now_s;
+	}
 	table = neigh_table_new(entries, 2);
 	return table == NULL;
 }
@@ -53,7 +57,7 @@ static bool answers(uint32_t vni, const uint8_t *request, uint32_t len)
 {
 	overlay_frame(&frame, segs, request, len, 64);
 	memset(&reply, 0xee, sizeof(reply));
-	return suppress_request(table, vni, &frame, &reply, &found) == SUPPRESS_ANSWER;
+	return suppress_request(table, vni, &frame, now_s, &reply, &found) == SUPPRESS_ANSWER;
 }
 
 #define ANSWERS(vector) answers(VNI_10010, vector_##vector, sizeof(vector_##vector))
@@ -86,6 +90,39 @@ static void station_that_was_only_seen_defends_its_address_itself(void **state)
 	assert_true(ANSWERS(arp_request));
 	assert_true(ANSWERS(ns));
 	assert_int_equal(found->port, 7);
+}
+
+static void station_that_is_silent_for_long_is_asked_itself(void **state)
+{
+	(void)state;
+	now_s += NEIGH_TRUST_S + 1;
+	assert_true(ANSWERS(arp_request)); /* the user said so */
+	neigh_table_free(table);
+	assert_int_equal(setup_table(false), 0);
+	now_s += NEIGH_TRUST_S;
+	assert_true(ANSWERS(arp_request));
+	now_s++;
+	assert_false(ANSWERS(arp_request));
+	assert_false(ANSWERS(ns));
+	neigh_table_refresh(table, neigh_table_at(table, 0), now_s);
+	assert_true(ANSWERS(arp_request));
+}
+
+static void station_that_does_not_answer_a_probe_is_asked_itself(void **state)
+{
+	const struct neigh_entry *entry;
+
+	(void)state;
+	neigh_table_free(table);
+	assert_int_equal(setup_table(false), 0);
+	entry = neigh_table_at(table, 0);
+	neigh_table_probe(table, entry, now_s);
+	assert_true(ANSWERS(arp_request)); /* was heard in the same second */
+	now_s += 3;
+	neigh_table_probe(table, entry, now_s);
+	assert_false(ANSWERS(arp_request));
+	neigh_table_refresh(table, entry, now_s);
+	assert_true(ANSWERS(arp_request));
 }
 
 static void solicitation_is_answered_for_a_known_station(void **state)
@@ -222,6 +259,8 @@ int main(void)
 		TEST(arp_request_is_answered_for_a_known_station),
 		TEST(arp_probe_hears_that_the_address_is_taken),
 		TEST(station_that_was_only_seen_defends_its_address_itself),
+		TEST(station_that_is_silent_for_long_is_asked_itself),
+		TEST(station_that_does_not_answer_a_probe_is_asked_itself),
 		TEST(solicitation_is_answered_for_a_known_station),
 		TEST(what_others_must_hear_is_passed_on),
 		TEST(malformed_requests_are_passed_on),

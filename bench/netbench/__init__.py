@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The benchmarks behind `netloom bench`; bench/README.md says what is measured and how."""

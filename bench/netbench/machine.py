@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a trial ran on: CPU times, involuntary switches, steal, how far the two CPUs are from each other, versions."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import time
+
+FAR_NS = 150  # a round trip of a cache line; between CPUs of one core or complex it is about 60
+
+
+def read(path, otherwise=""):
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return otherwise
+
+
+def first_line(*command):
+    if not shutil.which(command[0]):
+        return None
+    answer = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return answer.splitlines()[0].strip() if answer else None
+
+
+def tsc_hz():
+    """Cycles of the counter that cycles per frame are given in."""
+    match = re.search(r"cpu MHz\s*:\s*([0-9.]+)", read("/proc/cpuinfo"))
+    return float(match.group(1)) * 1e6 if match else float("nan")
+
+
+def environment(build):
+    cpuinfo = read("/proc/cpuinfo")
+    model = re.search(r"model name\s*:\s*(.*)", cpuinfo)
+    return {
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "netloom": first_line(os.path.join(build, "netloomd"), "--version"),
+        "cpu": model.group(1) if model else platform.machine(),
+        "cpus": os.cpu_count(),
+        "tsc_mhz": round(tsc_hz() / 1e6),
+        "kernel": platform.release(),
+        "cmdline": read("/proc/cmdline").strip(),
+        "isolated_cpus": read("/sys/devices/system/cpu/isolated").strip() or "none",
+        "hugepages_2m": read("/proc/sys/vm/nr_hugepages").strip(),
+        "virtualized": "hypervisor" in cpuinfo,
+        "dpdk": first_line("pkg-config", "--modversion", "libdpdk"),
+        "ovs": first_line("ovs-vswitchd", "--version"),
+    }
+
+
+def distance_ns(tools, cpus):
+    answer = subprocess.run([os.path.join(tools, "bench", "distance"), *map(str, cpus)], capture_output=True, text=True,
+                            check=True)
+    return int(answer.stdout)
+
+
+def steal_ticks(cpus):
+    ticks = 0
+    for line in read("/proc/stat").splitlines():
+        fields = line.split()
+        if fields and fields[0] in [f"cpu{cpu}" for cpu in cpus]:
+            ticks += int(fields[8])
+    return ticks
+
+
+class Thread:
+    """The busiest of a process's threads whose names match: its CPU time, and how often it was made to stop."""
+
+    def __init__(self, pid, names):
+        self.pid = pid
+        self.names = names
+
+    def tasks(self):
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            folder = f"/proc/{self.pid}/task/{task}"
+            if read(folder + "/comm").startswith(self.names):
+                yield folder
+
+    def sample(self):
+        """(CPU time in ns, involuntary switches)"""
+        best = (0, 0)
+        for folder in self.tasks():
+            cpu = int((read(folder + "/schedstat") or "0").split()[0])
+            match = re.search(r"nonvoluntary_ctxt_switches:\s*(\d+)", read(folder + "/status"))
+            best = max(best, (cpu, int(match.group(1)) if match else 0))
+        return best

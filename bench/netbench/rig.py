@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A subject between the cards of one traffic microguest: the subject on one CPU, the guest on another.
+
+    microguest, CPU G                       subject, CPU S
+    card 0 ===vhost-user, own memory=== port p0 -+
+    card 1 ===vhost-user, own memory=== port p1 -+  a switch
+    ...
+"""
+
+import os
+import shutil
+import tempfile
+import time
+
+from netbench.machine import Thread, distance_ns, steal_ticks, tsc_hz, FAR_NS
+from netbench.subjects import VLAN, wait_for
+from traffic import GENERATE, SINK, Traffic
+
+RING = 1024
+BUFFER = 2048
+WARM_S = 0.1
+
+
+def mac(number):
+    return f"02:00:00:{number:02x}:00:00"
+
+
+class Rig:
+    """One subject and its generator. Epochs are the numbers under which trials run."""
+
+    def __init__(self, options, subject, n_cards=2, vlans=None, ring=RING, buffer=BUFFER, memory="32M"):
+        self.options = options
+        self.directory = tempfile.mkdtemp(prefix="netbench-", dir=options.scratch)
+        self.subject = subject(options.build, self.directory, options.cpus[0])
+        self.epoch = 0
+        self.guest = None
+        try:
+            self.guest = Traffic(options.build, self.directory, "t", [mac(i) for i in range(n_cards)], ring=ring,
+                                 buffer=buffer, memory=memory, cpu=options.cpus[1], tools=options.tools)
+            wait_for("the traffic microguest", self.guest.ready)
+            self.vlans = vlans or [None] * n_cards
+            self.subject.start([{"name": f"p{i}", "socket": self.guest.socket(i), "vlan": vlan}
+                                for i, vlan in enumerate(self.vlans)])
+            wait_for(f"frames pass through {self.subject.name}", self.passes)
+        except BaseException:
+            self.close()
+            raise
+
+    def passes(self):
+        """A broadcast from each card arrives somewhere: the rings run, and the subject knows the addresses."""
+        self.subject.alive()
+        for card in range(len(self.guest.macs)):
+            self.order(card, GENERATE | SINK, count=8)
+        self.run(0.05)
+        return all(self.guest.counters(card)["rx"] for card in range(len(self.guest.macs)))
+
+    def order(self, card, role, **what):
+        """As Traffic.order(); a card at a trunk tags its frames."""
+        self.guest.order(card, role, vlan=VLAN if self.vlans[card] else 0, **what)
+
+    def run(self, seconds):
+        """Begin what was ordered, and end it after @seconds."""
+        self.epoch += 1
+        self.guest.begin(self.epoch)
+        self.guest.go()
+        time.sleep(seconds)
+        self.epoch += 1
+        self.guest.stop(self.epoch)
+
+    def trial(self, seconds, warm=WARM_S):
+        """Run what was ordered for warm + @seconds; the figures are those of the last @seconds.
+
+        mpps: frames delivered a second, all cards in sum. offered: sent by the guest. cycles: of the subject's CPU time,
+        for each frame delivered. share: how much of its CPU the subject had, vcpu: the guest.
+        """
+        near = distance_ns(self.options.tools, self.options.cpus)
+        self.epoch += 1
+        self.guest.begin(self.epoch)
+        self.guest.go()
+        time.sleep(warm)
+        thread, vcpu = self.subject.thread(), Thread(self.guest.process.pid, ("vcpu",))
+        begin, steal = self.sample(thread, vcpu), steal_ticks(self.options.cpus)
+        time.sleep(seconds)
+        end = self.sample(thread, vcpu)
+        steal = steal_ticks(self.options.cpus) - steal
+        self.subject.alive()
+        self.epoch += 1
+        self.guest.stop(self.epoch)
+        wall = end["at"] - begin["at"]
+        frames, cpu = end["rx"] - begin["rx"], end["cpu"][0] - begin["cpu"][0]
+        return {
+            "subject": self.subject.name, "seconds": wall, "frames": frames, "mpps": frames / wall / 1e6,
+            "offered_mpps": (end["tx"] - begin["tx"]) / wall / 1e6,
+            "cycles": cpu * tsc_hz() / 1e9 / max(frames, 1), "share": cpu / 1e9 / wall,
+            "vcpu_share": (end["vcpu"][0] - begin["vcpu"][0]) / 1e9 / wall,
+            "involuntary": end["cpu"][1] - begin["cpu"][1] + end["vcpu"][1] - begin["vcpu"][1], "steal_ticks": steal,
+            "distance_ns": near, "class": "far" if near > FAR_NS else "near",
+            "lost": sum(self.guest.counters(i)["lost"] for i in range(len(self.guest.macs))),
+        }
+
+    def sample(self, thread, vcpu):
+        counters = [self.guest.counters(i) for i in range(len(self.guest.macs))]
+        return {"at": time.monotonic(), "rx": sum(c["rx"] for c in counters), "tx": sum(c["tx"] for c in counters),
+                "cpu": thread.sample(), "vcpu": vcpu.sample()}
+
+    def pause(self):
+        self.subject.pause()
+
+    def resume(self):
+        self.subject.resume()
+
+    def close(self):
+        self.subject.stop()
+        if self.guest:
+            self.guest.close()
+        shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""
+Comparing two subjects on a machine that is not quiet: short trials in alternation, ratios within a round, and how far two trials of the
+same subject lie apart. Used by bench/v2v.py and bench/overlay.
+
+A round is four trials, A B B A and B A A B in turn, so that what changes slowly hits both alike. Its ratio is the mean of its A
+trials over that of its B trials. Published are the median of the rounds' ratios, a 95 % bootstrap interval of it, and A/A: the
+ratios of the two A trials of each round, inside of which nothing may be claimed.
+"""
+import os
+import random
+import statistics
+
+
+def tsc_hz():
+    """Cycles a second of the time stamp counter."""
+    with open("/proc/cpuinfo") as info:
+        return 1e6 * next(float(line.split(":")[1]) for line in info if line.startswith("cpu MHz"))
+
+
+def thread_cpu_ns(pid, name):
+    """CPU time of the busiest thread whose name begins with @name (a string or a tuple)."""
+    times = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/comm") as comm:
+            if not comm.read().startswith(name):
+                continue
+        with open(f"/proc/{pid}/task/{task}/schedstat") as stat:
+            times.append(int(stat.read().split()[0]))
+    return max(times)
+
+
+def order(number, a, b):
+    """The subjects of round @number's four trials."""
+    return [a, b, b, a] if number % 2 == 0 else [b, a, a, b]
+
+
+def interval(values):
+    """95 % bootstrap interval of the median."""
+    draw = random.Random(1)
+    medians = sorted(statistics.median(draw.choices(values, k=len(values))) for _ in range(2000))
+    return medians[50], medians[-51]
+
+
+class Ratio:
+    """The rounds of one comparison: A over B."""
+
+    def __init__(self):
+        self.ratios, self.floor, self.a, self.b = [], [], [], []
+
+    def add(self, a, b):
+        """@a, @b: the two values of each subject in a round"""
+        self.ratios.append(sum(a) / sum(b))
+        self.floor.append(a[0] / a[1])
+        self.a += a
+        self.b += b
+
+    def result(self):
+        low, high = interval(self.ratios)
+        return {"a": statistics.median(self.a), "b": statistics.median(self.b), "ratio": statistics.median(self.ratios),
+                "interval": [low, high], "a_over_a": [min(self.floor), max(self.floor)], "rounds": len(self.ratios)}
