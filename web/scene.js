@@ -421,7 +421,7 @@ export class Scene extends EventTarget {
 				this.#label(name, x, y + 3, this.#colours.faint);
 			}
 			if ((this.showRates && rate >= 1) || strong) {
-				const [x, y] = exitOf(from, level ? 40 : 28);
+				const [x, y] = exitOf(from, level ? 34 : 28);
 				c.font = `600 11px ${this.font}`;
 				this.#label(bits(rate), x, y + (level ? -7 : 3), this.#colours[`load${Math.max(1, loadOf(rate))}`]);
 			}

@@ -97,6 +97,16 @@ static const struct command commands[] = {
 	 "It begins with the state of every VM.\n\n"
 	 "  --count N     end after so many lines\n",
 	 cmd_events},
+	{"top", "[--sort rate|packets|drops|name] [--speed 10G] [--once] [LAB]",
+	 "the busiest ports, workers and drops, each second",
+	 "  netloom top\n"
+	 "  netloom top --sort drops campus\n"
+	 "  netloom top --once >report.txt               one look, for a file\n\n"
+	 "IN and OUT are the switch's: in is what the port's peer sends. UTILISED is of the link's "
+	 "rate limit\n"
+	 "if it has one, else of --speed: a virtual cable has no speed of its own.\n\n"
+	 "q quits, s sorts by the next column, space pauses, arrows and page keys scroll.\n",
+	 cmd_top},
 	{"web", "[--listen [ADDRESS:]PORT] [--host NAME]... [LAB]",
 	 "the page: the topology, live, in a browser",
 	 "  netloom web                                  prints the address to open, token "
