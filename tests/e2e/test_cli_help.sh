@@ -49,6 +49,9 @@ expect 2 'did you mean "validate"?' "$netloom" valdate
 expect 0 "netloom " "$netloom" --version
 expect 2 "which file?" "$netloom" validate
 expect 2 "one lab file" "$netloom" up
+expect 2 "with --host and one of hostA, hostB" "$netloom" up "$repo/examples/overlay.yaml"
+expect 2 'has no host "hostC"' "$netloom" up --host hostC "$repo/examples/overlay.yaml"
+expect 2 'leave out `--host hostA`' "$netloom" up --host hostA "$repo/examples/campus.yaml"
 expect 2 "no number of seconds" "$netloom" up --timeout soon x.yaml
 expect 2 "none of svg" "$netloom" graph --format png x.yaml
 expect 3 "no/such.yaml" "$netloom" graph no/such.yaml
