@@ -173,7 +173,7 @@ static void type_parse(const struct json_reader *reader, struct model_port *port
 	} else if (strcmp(types[type], MODEL_TYPE_TAP) == 0) {
 		model_tap_parse(reader, port->spec.ifname, &port->tap);
 	} else if (strcmp(types[type], MODEL_TYPE_UPLINK) == 0) {
-		model_uplink_parse(reader, port->spec.ifname, &port->uplink);
+		model_uplink_parse(reader, port->spec.ifname, &port->uplink, &port->tap);
 		if (json_read_has(reader, "switch") || json_read_has(reader, "wire"))
 			problems_add(
 				reader->problems, PROBLEM_PARAMS,
@@ -222,11 +222,11 @@ void model_port_parse(const json_t *value, const char *place, struct model_port 
 		      struct problems *problems)
 {
 	static const char *const keys[] = {
-		"name",		"owner",     "type",   "mtu",	   "admin",  "sticky",
-		"fdb_limit",	"socket",    "server", "queues",   "rx",     "tx",
-		"peer",		"switch",    "vlan",   "wire",	   "ifname", "netns",
-		"mac",		"addresses", "local",  "udp_port", "mode",   "impair",
-		"source_ports", "carrier",   "flap",   "guest",	   NULL};
+		"name",	     "owner",	     "type",	"mtu",	    "admin",  "sticky",
+		"fdb_limit", "socket",	     "server",	"queues",   "rx",     "tx",
+		"peer",	     "switch",	     "vlan",	"wire",	    "ifname", "netns",
+		"mac",	     "addresses",    "local",	"udp_port", "mode",   "pci",
+		"impair",    "source_ports", "carrier", "flap",	    "guest",  NULL};
 	static const char *const states[] = {"up", "down", NULL};
 	uint32_t mtu = MODEL_MTU_DEFAULT;
 	struct json_reader reader;

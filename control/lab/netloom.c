@@ -289,15 +289,22 @@ static const struct command commands[] = {
 	 cmd_port},
 	{"uplink",
 	 "add|set|delete NAME --interface IF --local ADDRESS[,ADDRESS] [--udp-port N]\n"
-	 "                      [--source-ports MIN-MAX] [--mode auto|af_xdp|af_packet]",
-	 "a kernel interface that leads to other hosts",
+	 "                      [--source-ports MIN-MAX] [--mode auto|af_xdp|af_packet]\n"
+	 "       add|set|delete NAME --pci ADDRESS --addresses ADDRESS/LEN[,..] --local .. [--mtu "
+	 "N]",
+	 "a network card or kernel interface that leads to other hosts",
 	 "  netloom uplink add up --interface eth0 --local 192.0.2.1\n\n"
 	 "The kernel keeps the interface; netloomd takes the VXLAN packets for these addresses.\n"
 	 "--udp-port: where we listen, 4789 unless said.\n"
 	 "--source-ports: what we send from; each inner flow keeps to one (49152-65535).\n"
 	 "--mode auto takes AF_XDP on network cards whose driver has XDP, and AF_PACKET "
 	 "elsewhere;\n"
-	 "`netloom show uplinks` says which and why.\n",
+	 "`netloom show uplinks` says which and why.\n\n"
+	 "  dpdk-devbind.py -b vfio-pci 0000:00:03.0      (before netloomd is started)\n"
+	 "  netloom uplink add up --pci 0000:00:03.0 --addresses 192.0.2.1/24 --local 192.0.2.1\n\n"
+	 "--pci: netloomd drives the card itself. In the kernel it is an interface nic00-03.0 "
+	 "with\n"
+	 "these addresses, so that routes, ARP and ping work as on any other.\n",
 	 cmd_uplink},
 	{"vtep",
 	 "add|set|delete NAME --uplink UPLINK --remote ADDRESS [--udp-port N]\n"
