@@ -21,7 +21,8 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-from overlay_lab import NETLOOMD, pings, run, wait_for  # noqa: E402
+from overlay_lab import NETLOOMD, run, wait_for  # noqa: E402
+from overlay_traffic import pings  # noqa: E402
 
 LIMIT_S = 100
 PCI = pathlib.Path("/sys/bus/pci/devices")
