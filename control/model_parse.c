@@ -107,7 +107,7 @@ static const struct {
 	{"socket", MODEL_TYPE_VHOST_USER}, {"guest", MODEL_TYPE_VHOST_USER},
 	{"server", MODEL_TYPE_VHOST_USER}, {"rx", MODEL_TYPE_PCAP},
 	{"tx", MODEL_TYPE_PCAP},	   {"peer", MODEL_TYPE_PATCH},
-	{"netns", MODEL_TYPE_TAP},	   {"addresses", MODEL_TYPE_TAP},
+	{"netns", MODEL_TYPE_TAP},	   {"pci", MODEL_TYPE_UPLINK},
 	{"local", MODEL_TYPE_UPLINK},	   {"udp_port", MODEL_TYPE_UPLINK},
 	{"mode", MODEL_TYPE_UPLINK},	   {"source_ports", MODEL_TYPE_UPLINK},
 };
@@ -152,6 +152,11 @@ static void type_parse(const struct json_reader *reader, struct model_port *port
 	    strcmp(types[type], MODEL_TYPE_VHOST_USER) != 0)
 		problems_add(reader->problems, PROBLEM_PARAMS,
 			     "%s: \"mac\" belongs to types vhost-user and tap, this port is %s",
+			     reader->what, types[type]);
+	if (json_read_has(reader, "addresses") && strcmp(types[type], MODEL_TYPE_TAP) != 0 &&
+	    strcmp(types[type], MODEL_TYPE_UPLINK) != 0)
+		problems_add(reader->problems, PROBLEM_PARAMS,
+			     "%s: \"addresses\" belongs to types tap and uplink, this port is %s",
 			     reader->what, types[type]);
 	if (strcmp(types[type], MODEL_TYPE_VHOST_USER) == 0 ||
 	    strcmp(types[type], MODEL_TYPE_TAP) == 0)
