@@ -105,16 +105,21 @@ def stated_neighbours_are_answered_for(host, nine, guests):
 
 def stations_are_announced(host, nine, guests):
     """Plugged in, and moved in from another host: with the addresses that are known, and not where it is off."""
+    new = "02:00:00:00:10:50"
+    is_new = lambda o: o.inner[6:12].hex(":") == new
+    is_rarp = lambda o: o.inner[12:14] == RARP.to_bytes(2, "big")
     for off in (False, True):
         host.vni_set(10, announce=not off)
-        host.call("port.set", **dict(host.ports["g10"], name="n10", ifname="eth2", addresses=[], mac="02:00:00:00:10:50"))
-        rarp = lambda o: o.inner[12:14] == RARP.to_bytes(2, "big") and o.inner[6:12].hex(":") == "02:00:00:00:10:50"
+        nine.wire.drain()
+        before = host.vni(10)["announced"]
+        host.call("port.set", **dict(host.ports["g10"], name="n10", ifname="eth2", addresses=[], mac=new))
         if off:
-            assert nothing(nine, lambda inner: rarp(type("", (), {"inner": inner})))
+            # What it says itself, of its own accord, crosses
+            assert not [o for o in nine.got(is_new, 3) if is_rarp(o)]
+            assert host.vni(10)["announced"] == before
         else:
-            got = nine.got(rarp)
+            got = nine.got(lambda o: is_new(o) and is_rarp(o))
             assert got and got[0].inner[:6] == b"\xff" * 6 and got[0].inner[20:22] == b"\0\3", "no RARP request for itself"
-        sync(guests[10], nine)
         host.call("port.delete", name="n10")
     # FAR was behind h9 and had two addresses there; now it speaks up here
     for off in (True, False):
