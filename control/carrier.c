@@ -91,14 +91,28 @@ static bool is_shut(const struct carrier *carrier, const struct model_port *port
 	return !port->admin_up || apply_live(carrier->control->apply, port)->is_flapped;
 }
 
+/* On no switch, and yet frames come out of it. */
+static bool is_mirrored_to(const struct carrier *carrier, const struct model_port *port)
+{
+	const struct model *model = apply_model(carrier->control->apply);
+
+	for (size_t i = 0; i < model->n_mirrors; i++) {
+		if (strcmp(model->mirrors[i]->to, port->spec.name) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool carrier_is_up(const struct carrier *carrier, const struct model_port *port)
 {
 	const struct model_port *other;
 
 	if (port->link.carrier_always)
 		return true;
-	if (is_shut(carrier, port) || port->attachment == MODEL_DETACHED)
+	if (is_shut(carrier, port))
 		return false;
+	if (port->attachment == MODEL_DETACHED)
+		return is_mirrored_to(carrier, port);
 	if (port->attachment != MODEL_ON_WIRE)
 		return true;
 	other = model_port_find(apply_model(carrier->control->apply), port->target);

@@ -65,6 +65,7 @@ static int state_restore(struct control *control, struct err *err)
 		return rc;
 	}
 	apply_commit(control->apply);
+	eyes_sync(control->eyes);
 	ageing_wake(control->ageing);
 	if (n_ports > 0)
 		log_info("restored %zu ports from %s", n_ports, control->state_path);
@@ -80,7 +81,7 @@ int control_start(struct control *control, struct err *err)
 	if (control->apply == NULL)
 		return err_set(err, ENOMEM, "out of memory");
 	control->ageing = ageing_new(control->base, control->apply);
-	control->eyes = eyes_new(control->apply);
+	control->eyes = eyes_new(control->apply, control->base);
 	if (control->ageing == NULL || control->eyes == NULL)
 		goto no_ageing;
 	control->datapath_ev = event_new(control->base, datapath_event_fd(), EV_READ | EV_PERSIST,
@@ -128,6 +129,7 @@ no_ageing:
 
 void control_stop(struct control *control)
 {
+	eyes_close(control->eyes);
 	event_free(control->datapath_ev);
 	ageing_free(control->ageing);
 	datapath_stop();
@@ -196,6 +198,7 @@ json_t *control_change(struct control *control, struct model *next, bool dry_run
 		return NULL;
 	}
 	apply_commit(control->apply);
+	eyes_sync(control->eyes);
 	ageing_wake(control->ageing);
 	event = json_pack("{s:s, s:I}", "kind", "config", "generation",
 			  (json_int_t)apply_generation(control->apply));

@@ -25,6 +25,12 @@ void model_free(struct model *model)
 		free(model->vteps[i]);
 	for (size_t i = 0; i < model->n_vnis; i++)
 		free(model->vnis[i]);
+	for (size_t i = 0; i < model->n_mirrors; i++)
+		free(model->mirrors[i]);
+	for (size_t i = 0; i < model->n_sflows; i++)
+		free(model->sflows[i]);
+	free(model->mirrors);
+	free(model->sflows);
 	free(model->vteps);
 	free(model->vnis);
 	free(model->stations);
@@ -46,6 +52,10 @@ struct model *model_copy(const struct model *model)
 		rc = model_vtep_add(copy, model->vteps[i]);
 	for (size_t i = 0; rc == 0 && i < model->n_vnis; i++)
 		rc = model_vni_add(copy, model->vnis[i]);
+	for (size_t i = 0; rc == 0 && i < model->n_mirrors; i++)
+		rc = model_mirror_add(copy, model->mirrors[i]);
+	for (size_t i = 0; rc == 0 && i < model->n_sflows; i++)
+		rc = model_sflow_add(copy, model->sflows[i]);
 	if (rc == 0)
 		return copy;
 	model_free(copy);
@@ -57,6 +67,8 @@ static_assert(offsetof(struct model_port, spec.name) == 0, "a port begins with i
 static_assert(offsetof(struct model_switch, name) == 0, "a switch begins with its name");
 static_assert(offsetof(struct model_vtep, name) == 0, "a VTEP begins with its name");
 static_assert(offsetof(struct model_vni, name) == 0, "a VNI begins with its name");
+static_assert(offsetof(struct model_mirror, name) == 0, "a mirror begins with its name");
+static_assert(offsetof(struct model_sflow, name) == 0, "an sFlow agent begins with its name");
 
 /* Where the name is in a sorted list, or where it belongs. */
 static size_t list_place(void *const *list, size_t n, const char *name, bool *found)
@@ -192,6 +204,38 @@ int model_vni_remove(struct model *model, const char *name)
 	return list_remove((void **)model->vnis, &model->n_vnis, name);
 }
 
+struct model_mirror *model_mirror_find(const struct model *model, const char *name)
+{
+	return list_find((void *const *)model->mirrors, model->n_mirrors, name);
+}
+
+int model_mirror_add(struct model *model, const struct model_mirror *mirror)
+{
+	return list_add((void ***)&model->mirrors, &model->n_mirrors, &model->room_mirrors, mirror,
+			sizeof(*mirror));
+}
+
+int model_mirror_remove(struct model *model, const char *name)
+{
+	return list_remove((void **)model->mirrors, &model->n_mirrors, name);
+}
+
+struct model_sflow *model_sflow_find(const struct model *model, const char *name)
+{
+	return list_find((void *const *)model->sflows, model->n_sflows, name);
+}
+
+int model_sflow_add(struct model *model, const struct model_sflow *sflow)
+{
+	return list_add((void ***)&model->sflows, &model->n_sflows, &model->room_sflows, sflow,
+			sizeof(*sflow));
+}
+
+int model_sflow_remove(struct model *model, const char *name)
+{
+	return list_remove((void **)model->sflows, &model->n_sflows, name);
+}
+
 static size_t station_place(const struct model *model, const char *sw, uint16_t vid, uint64_t mac,
 			    bool *found)
 {
@@ -323,6 +367,22 @@ void model_owner_remove(struct model *model, const char *owner)
 			model->vnis[kept++] = model->vnis[i];
 	}
 	model->n_vnis = kept;
+	kept = 0;
+	for (size_t i = 0; i < model->n_mirrors; i++) {
+		if (strcmp(model->mirrors[i]->owner, owner) == 0)
+			free(model->mirrors[i]);
+		else
+			model->mirrors[kept++] = model->mirrors[i];
+	}
+	model->n_mirrors = kept;
+	kept = 0;
+	for (size_t i = 0; i < model->n_sflows; i++) {
+		if (strcmp(model->sflows[i]->owner, owner) == 0)
+			free(model->sflows[i]);
+		else
+			model->sflows[kept++] = model->sflows[i];
+	}
+	model->n_sflows = kept;
 }
 
 uint64_t model_port_mac(const struct model_port *port)

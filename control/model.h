@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "impair/impair.h"
+#include "model_eyes.h"
 #include "model_link.h"
 #include "model_overlay.h"
 #include "model_tap.h"
@@ -32,6 +33,7 @@
 #define MODEL_TYPE_PATCH      "patch"
 #define MODEL_TYPE_TAP	      "tap"
 #define MODEL_TYPE_UPLINK     "uplink"
+#define MODEL_TYPE_ERSPAN     "erspan"
 #define MODEL_TYPE_VXLAN      "vxlan" /* made from VNIs, see model_overlay.h */
 
 struct model_switch {
@@ -54,6 +56,7 @@ struct model_port {
 	struct model_tap tap;		 /* type tap only; a change of it needs a new port object */
 	uint64_t vm_mac; /* type vhost-user only: of the machine, as fdb_mac(); 0: not said */
 	struct model_uplink uplink;  /* type uplink only; likewise */
+	struct erspan_config erspan; /* type erspan only; likewise */
 	uint8_t attachment;	     /* enum model_attachment */
 	char target[MODEL_NAME_MAX]; /* the switch, or the other end of the wire */
 	struct vlan_port vlan;	     /* MODEL_ON_SWITCH only */
@@ -86,6 +89,10 @@ struct model {
 	size_t n_vteps, room_vteps;
 	struct model_vni **vnis; /* sorted by name, which is the number as text */
 	size_t n_vnis, room_vnis;
+	struct model_mirror **mirrors; /* sorted by name */
+	size_t n_mirrors, room_mirrors;
+	struct model_sflow **sflows; /* sorted by name */
+	size_t n_sflows, room_sflows;
 };
 
 /** model_new() - An empty model. Return: owned by the caller, NULL without memory. */
@@ -124,6 +131,13 @@ int model_vtep_remove(struct model *model, const char *name);
 struct model_vni *model_vni_find(const struct model *model, const char *name);
 int model_vni_add(struct model *model, const struct model_vni *vni);
 int model_vni_remove(struct model *model, const char *name);
+
+struct model_mirror *model_mirror_find(const struct model *model, const char *name);
+int model_mirror_add(struct model *model, const struct model_mirror *mirror);
+int model_mirror_remove(struct model *model, const char *name);
+struct model_sflow *model_sflow_find(const struct model *model, const char *name);
+int model_sflow_add(struct model *model, const struct model_sflow *sflow);
+int model_sflow_remove(struct model *model, const char *name);
 
 /** model_stations_prune() - Forget stations whose switch, port or VLAN is gone */
 void model_stations_prune(struct model *model);

@@ -192,6 +192,7 @@ void model_check(const struct model *model, struct problems *problems)
 	for (size_t i = 0; i < model->n_ports; i++)
 		port_check(model, model->ports[i], problems);
 	model_overlay_check(model, problems);
+	model_eyes_check(model, problems);
 	paths_check(model, problems);
 	stations_check(model, problems);
 }

@@ -121,6 +121,8 @@ enum diff_op diff_port(const struct model_port *old, const struct model_port *ne
 	spec_diff(&old->spec, &next->spec, &detail);
 	if (!model_tap_equal(&old->tap, &next->tap))
 		detail_add(&detail, "namespace, mac or addresses differ");
+	if (memcmp(&old->erspan, &next->erspan, sizeof(old->erspan)) != 0)
+		detail_add(&detail, "erspan differs");
 	if (!model_uplink_equal(&old->uplink, &next->uplink))
 		detail_add(&detail, "local or udp_port differs");
 	replace = detail.used > 0;
@@ -251,6 +253,41 @@ static void overlay_diff(const struct model *old, const struct model *next, json
 	}
 }
 
+static void mirrors_diff(const struct model *old, const struct model *next, json_t *changes)
+{
+	for (size_t i = 0; i < old->n_mirrors; i++) {
+		if (model_mirror_find(next, old->mirrors[i]->name) == NULL)
+			change_add(changes, DIFF_REMOVE, "mirror", old->mirrors[i]->name, "");
+	}
+	for (size_t i = 0; i < next->n_mirrors; i++) {
+		const struct model_mirror *mirror = next->mirrors[i];
+		const struct model_mirror *before = model_mirror_find(old, mirror->name);
+
+		if (before == NULL || memcmp(before, mirror, sizeof(*mirror)) != 0)
+			change_add(changes, before == NULL ? DIFF_ADD : DIFF_CHANGE, "mirror",
+				   mirror->name, mirror->to);
+	}
+}
+
+static void eyes_diff(const struct model *old, const struct model *next, json_t *changes)
+{
+	mirrors_diff(old, next, changes);
+	for (size_t i = 0; i < old->n_sflows; i++) {
+		if (model_sflow_find(next, old->sflows[i]->name) == NULL)
+			change_add(changes, DIFF_REMOVE, "sflow", old->sflows[i]->name, "");
+	}
+	for (size_t i = 0; i < next->n_sflows; i++) {
+		const struct model_sflow *sflow = next->sflows[i];
+		const struct model_sflow *before = model_sflow_find(old, sflow->name);
+		char collector[46];
+
+		model_ip_print(&sflow->collector, collector);
+		if (before == NULL || memcmp(before, sflow, sizeof(*sflow)) != 0)
+			change_add(changes, before == NULL ? DIFF_ADD : DIFF_CHANGE, "sflow",
+				   sflow->name, collector);
+	}
+}
+
 json_t *diff_print(const struct model *old, const struct model *next,
 		   bool (*failed)(const struct model_port *port, void *arg), void *arg)
 {
@@ -286,6 +323,7 @@ json_t *diff_print(const struct model *old, const struct model *next,
 		change_add(changes, op, "port", next->ports[i]->spec.name, detail);
 	}
 	overlay_diff(old, next, changes);
+	eyes_diff(old, next, changes);
 	stations_diff(next, old, DIFF_ADD, changes);
 	return changes;
 }

@@ -107,9 +107,10 @@ static const struct {
 	{"socket", MODEL_TYPE_VHOST_USER}, {"guest", MODEL_TYPE_VHOST_USER},
 	{"server", MODEL_TYPE_VHOST_USER}, {"rx", MODEL_TYPE_PCAP},
 	{"tx", MODEL_TYPE_PCAP},	   {"peer", MODEL_TYPE_PATCH},
-	{"netns", MODEL_TYPE_TAP},	   {"pci", MODEL_TYPE_UPLINK},
+	{"netns", MODEL_TYPE_TAP},	   {"addresses", MODEL_TYPE_TAP},
 	{"local", MODEL_TYPE_UPLINK},	   {"udp_port", MODEL_TYPE_UPLINK},
 	{"mode", MODEL_TYPE_UPLINK},	   {"source_ports", MODEL_TYPE_UPLINK},
+	{"erspan", MODEL_TYPE_ERSPAN},
 };
 
 /* The socket or file behind a port. */
@@ -123,9 +124,13 @@ static void path_parse(const struct json_reader *reader, const char *key, char *
 
 static void type_parse(const struct json_reader *reader, struct model_port *port)
 {
-	static const char *const types[] = {MODEL_TYPE_VHOST_USER, MODEL_TYPE_PCAP,
-					    MODEL_TYPE_PATCH,	   MODEL_TYPE_TAP,
-					    MODEL_TYPE_UPLINK,	   NULL};
+	static const char *const types[] = {MODEL_TYPE_VHOST_USER,
+					    MODEL_TYPE_PCAP,
+					    MODEL_TYPE_PATCH,
+					    MODEL_TYPE_TAP,
+					    MODEL_TYPE_UPLINK,
+					    MODEL_TYPE_ERSPAN,
+					    NULL};
 	uint32_t n_queues = 1;
 	char mac[18];
 	int type;
@@ -153,11 +158,6 @@ static void type_parse(const struct json_reader *reader, struct model_port *port
 		problems_add(reader->problems, PROBLEM_PARAMS,
 			     "%s: \"mac\" belongs to types vhost-user and tap, this port is %s",
 			     reader->what, types[type]);
-	if (json_read_has(reader, "addresses") && strcmp(types[type], MODEL_TYPE_TAP) != 0 &&
-	    strcmp(types[type], MODEL_TYPE_UPLINK) != 0)
-		problems_add(reader->problems, PROBLEM_PARAMS,
-			     "%s: \"addresses\" belongs to types tap and uplink, this port is %s",
-			     reader->what, types[type]);
 	if (strcmp(types[type], MODEL_TYPE_VHOST_USER) == 0 ||
 	    strcmp(types[type], MODEL_TYPE_TAP) == 0)
 		json_read_uint(reader, "queues", 1, PORT_QUEUES_MAX, &n_queues);
@@ -178,13 +178,15 @@ static void type_parse(const struct json_reader *reader, struct model_port *port
 	} else if (strcmp(types[type], MODEL_TYPE_TAP) == 0) {
 		model_tap_parse(reader, port->spec.ifname, &port->tap);
 	} else if (strcmp(types[type], MODEL_TYPE_UPLINK) == 0) {
-		model_uplink_parse(reader, port->spec.ifname, &port->uplink, &port->tap);
+		model_uplink_parse(reader, port->spec.ifname, &port->uplink);
 		if (json_read_has(reader, "switch") || json_read_has(reader, "wire"))
 			problems_add(
 				reader->problems, PROBLEM_PARAMS,
 				"%s: an uplink is on no switch and no wire; VNIs join switches "
 				"to it",
 				reader->what);
+	} else if (strcmp(types[type], MODEL_TYPE_ERSPAN) == 0) {
+		model_erspan_parse(reader, &port->erspan);
 	} else if (strcmp(types[type], MODEL_TYPE_PCAP) == 0) {
 		path_parse(reader, "rx", port->spec.path);
 		path_parse(reader, "tx", port->spec.tx_path);
@@ -227,11 +229,11 @@ void model_port_parse(const json_t *value, const char *place, struct model_port 
 		      struct problems *problems)
 {
 	static const char *const keys[] = {
-		"name",	     "owner",	     "type",	"mtu",	    "admin",  "sticky",
-		"fdb_limit", "socket",	     "server",	"queues",   "rx",     "tx",
-		"peer",	     "switch",	     "vlan",	"wire",	    "ifname", "netns",
-		"mac",	     "addresses",    "local",	"udp_port", "mode",   "pci",
-		"impair",    "source_ports", "carrier", "flap",	    "guest",  NULL};
+		"name",		"owner",     "type",   "mtu",	   "admin",  "sticky",
+		"fdb_limit",	"socket",    "server", "queues",   "rx",     "tx",
+		"peer",		"switch",    "vlan",   "wire",	   "ifname", "netns",
+		"mac",		"addresses", "local",  "udp_port", "mode",   "impair",
+		"source_ports", "carrier",   "flap",   "guest",	   "erspan", NULL};
 	static const char *const states[] = {"up", "down", NULL};
 	uint32_t mtu = MODEL_MTU_DEFAULT;
 	struct json_reader reader;

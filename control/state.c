@@ -26,6 +26,7 @@ static json_t *model_print(const struct model *model)
 {
 	json_t *switches = json_array(), *ports = json_array(), *fdb = json_array();
 	json_t *vteps = json_array(), *vnis = json_array();
+	json_t *mirrors = json_array(), *sflows = json_array();
 
 	for (size_t i = 0; i < model->n_switches; i++)
 		json_array_append_new(switches, model_switch_print(model->switches[i]));
@@ -37,10 +38,15 @@ static json_t *model_print(const struct model *model)
 		json_array_append_new(vteps, model_vtep_print(model->vteps[i]));
 	for (size_t i = 0; i < model->n_vnis; i++)
 		json_array_append_new(vnis, model_vni_print(model->vnis[i]));
+	for (size_t i = 0; i < model->n_mirrors; i++)
+		json_array_append_new(mirrors, model_mirror_print(model->mirrors[i]));
+	for (size_t i = 0; i < model->n_sflows; i++)
+		json_array_append_new(sflows, model_sflow_print(model->sflows[i]));
 	for (size_t i = 0; i < model->n_stations; i++)
 		json_array_append_new(fdb, model_station_print(&model->stations[i]));
-	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "netloomd", STATE_FORMAT, "switches",
-			 switches, "ports", ports, "fdb", fdb, "vteps", vteps, "vnis", vnis);
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "netloomd", STATE_FORMAT,
+			 "switches", switches, "ports", ports, "fdb", fdb, "vteps", vteps, "vnis",
+			 vnis, "mirrors", mirrors, "sflows", sflows);
 }
 
 static int write_all(int fd, const char *text, size_t len)
@@ -186,6 +192,8 @@ static bool text_parse(const char *text, size_t len, struct model *model, struct
 	model_overlay_parse(model, json_object_get(root, "vteps"), json_object_get(root, "vnis"),
 			    NULL, &problems);
 	model_overlay_derive(model, &problems);
+	model_eyes_parse(model, json_object_get(root, "mirrors"), json_object_get(root, "sflows"),
+			 NULL, &problems);
 	json_array_foreach (fdb, i, item) {
 		struct model_station station;
 		unsigned int before = problems.n;

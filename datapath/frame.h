@@ -63,6 +63,7 @@ struct frame {
 		in_port; /* index in the snapshot: set by the worker, or by the rx of a port with rx_for_others */
 	uint16_t
 		given_vid; /* the VLAN is known already and the frame has no tag for it (tunnels); 0: classify */
+	bool is_cut;   /* a mirror cut it: it was longer; rx leaves it 0 */
 	bool no_learn; /* its source is not to be learned (tunnels whose stations are announced) */
 
 	/* set by the stages */
@@ -107,5 +108,12 @@ static inline int frame_out_shift(const struct frame_out *out)
 {
 	return (int)out->prefix_len - (int)out->skip;
 }
+
+/**
+ * frame_out_copy() - Copy the frame's first bytes as the receiver sees them
+ * @n: at most
+ * Return: bytes copied.
+ */
+uint32_t frame_out_copy(const struct frame_out *out, uint8_t *to, uint32_t n);
 
 #endif

@@ -22,6 +22,7 @@
 const struct stage stages[] = {
 	{"parse", stage_parse},	    /* headers, offload wishes, runts */
 	{"admit", stage_admit},	    /* port state, MTU, source address, reserved multicast, VLAN */
+	{"mirror", stage_mirror},   /* copies of what came in */
 	{"learn", stage_learn},	    /* source address -> FDB */
 	{"forward", stage_forward}, /* FDB, flood, wire */
 	{"output", stage_output},   /* tag, cross patch links, complete offloads, send */
@@ -35,8 +36,11 @@ struct pipeline *pipeline_new(uint16_t worker, uint16_t n_workers, struct learn_
 	if (pl == NULL)
 		return NULL;
 	pl->filter_scratch = filter_scratch_new();
-	if (pl->filter_scratch == NULL || output_init(&pl->output) != 0) {
+	pl->mirror_cuts = mirror_cuts_new();
+	if (pl->filter_scratch == NULL || pl->mirror_cuts == NULL ||
+	    output_init(&pl->output) != 0) {
 		filter_scratch_free(pl->filter_scratch);
+		mirror_cuts_free(pl->mirror_cuts);
 		free(pl);
 		return NULL;
 	}
@@ -58,6 +62,7 @@ void pipeline_free(struct pipeline *pl)
 	pipeline_impair_free(pl->impair);
 	output_fini(&pl->output);
 	filter_scratch_free(pl->filter_scratch);
+	mirror_cuts_free(pl->mirror_cuts);
 	free(pl);
 }
 

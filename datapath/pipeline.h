@@ -45,8 +45,9 @@ struct pipeline {
 		uint16_t port;
 	} recent[PIPELINE_RECENT_MAX]; /* handed to the writer a moment ago: not again */
 	uint32_t crossings_left;
-	struct trace *trace;		       /* a frame that is traced is on its way, else NULL */
-	struct trace live;		       /* for live traces */
+	struct trace *trace; /* a frame that is traced is on its way, else NULL */
+	struct trace live;   /* for live traces */
+	struct mirror_cuts *mirror_cuts;
 	struct filter_scratch *filter_scratch; /* of the probes' filters */
 	struct output output;
 	struct pipeline_impair *impair; /* what waits in impaired links: pipeline_impair.h */
@@ -64,6 +65,7 @@ extern const struct stage stages[];
 
 void stage_parse(struct pipeline *pl, struct burst *b);
 void stage_admit(struct pipeline *pl, struct burst *b);
+void stage_mirror(struct pipeline *pl, struct burst *b);
 void stage_learn(struct pipeline *pl, struct burst *b);
 void stage_forward(struct pipeline *pl, struct burst *b);
 void stage_output(struct pipeline *pl, struct burst *b);

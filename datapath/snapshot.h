@@ -15,6 +15,7 @@
 
 #include "fdb.h"
 #include "impair/impair.h"
+#include "mirror.h"
 #include "port.h"
 #include "probe/point.h"
 #include "vlan.h"
@@ -57,6 +58,7 @@ struct port_config {
 	uint32_t fdb_limit;		  /* entries it may learn, 0: no limit */
 	bool sticky;			  /* what it learns is sticky */
 	const struct port_impair *impair; /* NULL: the link is as good as it gets */
+	uint32_t mirror_in, mirror_out;	  /* snapshot.mirrors[] that copy from here, a bit each */
 	uint64_t watch[PROBE_POINTS];	  /* snapshot.probes[] that look here, a bit each */
 	struct vlan_port vlan;
 };
@@ -102,6 +104,9 @@ struct snapshot {
 	struct switch_config *switches;
 	struct port_impair *impairs; /* what ports[].impair point to; owned by the snapshot */
 	uint16_t n_workers;
+	uint32_t mirrored_in;		     /* mirrors that copy what comes in, on any port */
+	struct mirror *mirrors[MIRRORS_MAX]; /* borrowed, as the probes are */
+	uint16_t mirror_to[MIRRORS_MAX];     /* port with I/O */
 	uint64_t watched_in; /* probes that look at frames as they come in, on any port */
 	uint64_t traces;     /* those of them that trace */
 	struct probe *probes[PROBES_MAX]; /* borrowed: they outlive the snapshots that name them */

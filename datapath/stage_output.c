@@ -29,6 +29,8 @@ static const struct port_config *output_to(struct pipeline *pl, const struct sna
 			vlan_egress(&port->vlan, &crossing);
 		if (__builtin_expect(pl->trace != NULL, 0))
 			trace_out(pl->trace, TRACE_OUT, &crossing, index);
+		if (__builtin_expect(port->mirror_out != 0, 0))
+			mirror_frame(pl, cfg, port->mirror_out, &crossing);
 		if (port_impair_state(port, IMPAIR_OUT) != NULL && !pipeline_is_dry(pl))
 			pipeline_impair_out(pl, cfg, index, &crossing);
 		else if (port->is_patch)
@@ -43,6 +45,12 @@ static const struct port_config *output_to(struct pipeline *pl, const struct sna
 			vlan_egress(&port->vlan, out);
 		if (__builtin_expect(pl->trace != NULL, 0))
 			trace_out(pl->trace, TRACE_OUT, out, index);
+		if (__builtin_expect(port->mirror_out != 0, 0)) {
+			struct frame_out copy = *out;
+
+			mirror_frame(pl, cfg, port->mirror_out, &copy);
+			return NULL;
+		}
 		return pl->trace == NULL ? port : NULL;
 	}
 	return NULL;

@@ -6,14 +6,18 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "eyes/mirrors.h"
+#include "eyes/sflow.h"
 
 struct eyes {
 	struct apply *apply;
+	struct mirrors *mirrors;
+	struct sflows *sflows;
 	uint64_t used; /* slots */
 	LIST_HEAD(eyes_watchers, eyes_watcher) watchers;
 };
 
-struct eyes *eyes_new(struct apply *apply)
+struct eyes *eyes_new(struct apply *apply, struct event_base *base)
 {
 	struct eyes *eyes = calloc(1, sizeof(*eyes));
 
@@ -21,12 +25,42 @@ struct eyes *eyes_new(struct apply *apply)
 		return NULL;
 	eyes->apply = apply;
 	LIST_INIT(&eyes->watchers);
-	return eyes;
+	eyes->mirrors = mirrors_new();
+	eyes->sflows = sflows_new(base, eyes);
+	if (eyes->mirrors != NULL && eyes->sflows != NULL)
+		return eyes;
+	eyes_free(eyes);
+	return NULL;
+}
+
+void eyes_close(struct eyes *eyes)
+{
+	sflows_free(eyes->sflows);
+	eyes->sflows = NULL;
 }
 
 void eyes_free(struct eyes *eyes)
 {
+	if (eyes == NULL)
+		return;
+	sflows_free(eyes->sflows);
+	mirrors_free(eyes->mirrors);
 	free(eyes);
+}
+
+void eyes_sync(struct eyes *eyes)
+{
+	sflows_sync(eyes->sflows, apply_model(eyes->apply));
+}
+
+const struct mirrors *eyes_mirrors(const struct eyes *eyes)
+{
+	return eyes->mirrors;
+}
+
+const struct sflows *eyes_sflows(const struct eyes *eyes)
+{
+	return eyes->sflows;
 }
 
 const struct apply *eyes_apply(const struct eyes *eyes)
@@ -125,6 +159,7 @@ void eyes_build(struct snapshot *snapshot, const struct model *model, void *arg)
 	struct eyes *eyes = arg;
 	struct eyes_watcher *watcher;
 
+	mirrors_build(eyes->mirrors, snapshot, model);
 	LIST_FOREACH (watcher, &eyes->watchers, next) {
 		/* cppcheck-suppress uninitvar; it does not know LIST_FOREACH */
 		uint64_t bit = UINT64_C(1) << watcher->slot;
@@ -151,6 +186,7 @@ void eyes_published(struct eyes *eyes, const struct model *model)
 {
 	struct eyes_watcher *watcher;
 
+	mirrors_published(eyes->mirrors, model);
 	LIST_FOREACH (watcher, &eyes->watchers, next) {
 		if (watcher->published != NULL)
 			watcher->published(watcher, model);

@@ -20,6 +20,9 @@
 #define EYES_TARGETS_MAX 64
 
 struct eyes;
+struct event_base;
+struct mirrors;
+struct sflows;
 
 /* Which ports, and where. */
 struct eyes_select {
@@ -40,8 +43,10 @@ struct eyes_watcher {
 	LIST_ENTRY(eyes_watcher) next;
 };
 
-/** eyes_new() - Nobody looks yet. @apply: borrowed. Return: NULL without memory. */
-struct eyes *eyes_new(struct apply *apply);
+/** eyes_new() - Nobody looks yet. @apply, @base: borrowed. Return: NULL without memory. */
+struct eyes *eyes_new(struct apply *apply, struct event_base *base);
+/** eyes_close() - End what looks by the model (sFlow), while the datapath still runs */
+void eyes_close(struct eyes *eyes);
 /** eyes_free() - After the datapath has been stopped; all watchers have been removed */
 void eyes_free(struct eyes *eyes);
 
@@ -68,6 +73,11 @@ int eyes_refresh(struct eyes_watcher *watcher);
 
 /** eyes_remove() - No worker uses its probe when this returns, and the probe has been freed */
 void eyes_remove(struct eyes_watcher *watcher);
+
+/** eyes_sync() - After a change was made: agents as the model says */
+void eyes_sync(struct eyes *eyes);
+const struct mirrors *eyes_mirrors(const struct eyes *eyes);
+const struct sflows *eyes_sflows(const struct eyes *eyes);
 
 /** eyes_build() - Fill a new snapshot's masks; fits apply_eyes() */
 void eyes_build(struct snapshot *snapshot, const struct model *model, void *eyes);

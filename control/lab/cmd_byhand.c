@@ -91,9 +91,9 @@ struct byhand {
 static const char *const switch_keys[] = {"name",      "ageing_s", "learning", "reserved",
 					  "peer_port", "owner",	   NULL};
 static const char *const port_keys[] = {
-	"name",	  "owner",  "type",   "mtu",	 "admin",   "fdb_limit", "sticky",
-	"socket", "server", "queues", "rx_file", "tx_file", "peer",	 "switch",
-	"vlan",	  "wire",   "ifname", "netns",	 "mac",	    "addresses", NULL};
+	"name",	  "owner",  "type",    "mtu",	    "admin",  "fdb_limit", "sticky", "socket",
+	"server", "queues", "rx_file", "tx_file",   "peer",   "switch",	   "vlan",   "wire",
+	"ifname", "netns",  "mac",     "addresses", "erspan", NULL};
 static const struct byhand by_switch = {"switch",     "switch.list",   "switches",
 					"switch.set", "switch.delete", switch_keys};
 static const struct byhand by_port = {"port",	  "port.list",	 "ports",
@@ -221,6 +221,13 @@ static json_t *address_list(const char *text)
 }
 
 /* One option of `port`. Return: 0 or -EINVAL. */
+static json_t *erspan_of(json_t *port)
+{
+	if (json_object_get(port, "erspan") == NULL)
+		json_object_set_new(port, "erspan", json_object());
+	return json_object_get(port, "erspan");
+}
+
 static int port_option(int key, const char *value, json_t *port, json_t *vlan)
 {
 	switch (key) {
@@ -253,6 +260,13 @@ static int port_option(int key, const char *value, json_t *port, json_t *vlan)
 		return json_object_set_new(port, "netns", json_string(value));
 	case 'D':
 		return json_object_set_new(port, "addresses", address_list(value));
+	case 'E':
+		json_object_set_new(port, "type", json_string("erspan"));
+		return json_object_set_new(erspan_of(port), "remote", json_string(value));
+	case 'I':
+		return number_set(erspan_of(port), "session", value);
+	case 'Y':
+		return number_set(erspan_of(port), "type", value);
 	case 'm':
 		return number_set(port, "mtu", value);
 	case 'q':
@@ -280,6 +294,9 @@ int cmd_port(const struct command *command, int argc, char **argv)
 						{"tap", required_argument, NULL, 'i'},
 						{"netns", required_argument, NULL, 'N'},
 						{"address", required_argument, NULL, 'D'},
+						{"erspan", required_argument, NULL, 'E'},
+						{"session", required_argument, NULL, 'I'},
+						{"erspan-type", required_argument, NULL, 'Y'},
 						{0}};
 	json_t *port = json_object();
 	json_t *vlan = json_object();

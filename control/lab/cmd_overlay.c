@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* uplink, vtep and vni: the overlay by hand, on a netloomd that runs or is started for it. */
+/* uplink, vtep and vni, mirror and sflow: by hand, on a netloomd that runs or is started for it. */
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>
@@ -34,15 +34,10 @@ struct object {
 
 #define FIELDS_MAX 15
 
-static const struct field uplink_fields[] = {{"interface", "ifname", VALUE_TEXT},
-					     {"local", "local", VALUE_LIST},
-					     {"udp-port", "udp_port", VALUE_NUMBER},
-					     {"mode", "mode", VALUE_TEXT},
-					     {"source-ports", "source_ports", VALUE_TEXT},
-					     {"pci", "pci", VALUE_TEXT},
-					     {"addresses", "addresses", VALUE_LIST},
-					     {"mtu", "mtu", VALUE_NUMBER},
-					     {NULL, NULL, VALUE_TEXT}};
+static const struct field uplink_fields[] = {
+	{"interface", "ifname", VALUE_TEXT},	      {"local", "local", VALUE_LIST},
+	{"udp-port", "udp_port", VALUE_NUMBER},	      {"mode", "mode", VALUE_TEXT},
+	{"source-ports", "source_ports", VALUE_TEXT}, {NULL, NULL, VALUE_TEXT}};
 static const struct field vtep_fields[] = {
 	{"uplink", "uplink", VALUE_TEXT},	{"remote", "remote", VALUE_TEXT},
 	{"udp-port", "udp_port", VALUE_NUMBER}, {"dscp", "dscp", VALUE_NUMBER_OR_WORD},
@@ -62,6 +57,22 @@ static const struct field vni_fields[] = {{"switch", "switch", VALUE_TEXT},
 					  {"neighbours", "neighbours", VALUE_NEIGHBOURS},
 					  {NULL, NULL, VALUE_TEXT}};
 
+static const struct field mirror_fields[] = {
+	{"of", "of", VALUE_LIST},	  {"vlan", "vlan", VALUE_NUMBER},
+	{"to", "to", VALUE_TEXT},	  {"direction", "direction", VALUE_TEXT},
+	{"filter", "filter", VALUE_TEXT}, {"snaplen", "snaplen", VALUE_NUMBER},
+	{NULL, NULL, VALUE_TEXT}};
+static const struct field sflow_fields[] = {{"of", "of", VALUE_LIST},
+					    {"collector", "collector", VALUE_TEXT},
+					    {"udp-port", "udp_port", VALUE_NUMBER},
+					    {"agent", "agent", VALUE_TEXT},
+					    {"rate", "rate", VALUE_NUMBER},
+					    {"interval", "interval_s", VALUE_NUMBER},
+					    {"header", "header", VALUE_NUMBER},
+					    {NULL, NULL, VALUE_TEXT}};
+
+static const struct object object_mirror = {"mirror", "mirrors", "name", mirror_fields};
+static const struct object object_sflow = {"sflow", "sflows", "name", sflow_fields};
 static const struct object object_uplink = {"uplink", "uplinks", "name", uplink_fields};
 static const struct object object_vtep = {"vtep", "vteps", "name", vtep_fields};
 static const struct object object_vni = {"vni", "vnis", "vni", vni_fields};
@@ -213,8 +224,8 @@ static int object_run(const struct object *object, const char *verb, const char 
 	return rc < 0 ? cli_fail(rc, &err) : CLI_OK;
 }
 
-static int overlay_command(const struct object *object, const struct command *command, int argc,
-			   char **argv)
+static int object_command(const struct object *object, const struct command *command, int argc,
+			  char **argv)
 {
 	struct option options[FIELDS_MAX] = {0};
 	json_t *changes = json_object(), *id, *value;
@@ -253,15 +264,25 @@ static int overlay_command(const struct object *object, const struct command *co
 
 int cmd_uplink(const struct command *command, int argc, char **argv)
 {
-	return overlay_command(&object_uplink, command, argc, argv);
+	return object_command(&object_uplink, command, argc, argv);
 }
 
 int cmd_vtep(const struct command *command, int argc, char **argv)
 {
-	return overlay_command(&object_vtep, command, argc, argv);
+	return object_command(&object_vtep, command, argc, argv);
+}
+
+int cmd_mirror(const struct command *command, int argc, char **argv)
+{
+	return object_command(&object_mirror, command, argc, argv);
+}
+
+int cmd_sflow(const struct command *command, int argc, char **argv)
+{
+	return object_command(&object_sflow, command, argc, argv);
 }
 
 int cmd_vni(const struct command *command, int argc, char **argv)
 {
-	return overlay_command(&object_vni, command, argc, argv);
+	return object_command(&object_vni, command, argc, argv);
 }

@@ -25,6 +25,8 @@ static const struct show_subject subjects[] = {
 	{"uplinks", show_uplinks_fetch, show_uplinks_print},
 	{"vteps", show_vteps_fetch, show_vteps_print},
 	{"vnis", show_vnis_fetch, show_vnis_print},
+	{"mirrors", show_mirrors_fetch, show_mirrors_print},
+	{"sflows", show_sflows_fetch, show_sflows_print},
 	{"neighbours", show_neighbours_fetch, show_neighbours_print},
 };
 #define N_SUBJECTS (sizeof(subjects) / sizeof(subjects[0]))

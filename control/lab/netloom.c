@@ -70,7 +70,8 @@ static const struct command commands[] = {
 	 "Exit status: 0; 4 when the named lab is not up.\n",
 	 cmd_ps},
 	{"show",
-	 "ports|fdb|switches|links|drops|uplinks|vteps|vnis|neighbours [--watch] [--json] [LAB]",
+	 "ports|fdb|switches|links|drops|uplinks|vteps|vnis|neighbours|mirrors|sflows [--watch] "
+	 "[--json] [LAB]",
 	 "what the switches see: ports and counters, addresses, drops",
 	 "  netloom show ports campus        counters per port\n"
 	 "  netloom show fdb                 which address is behind which port, in which VLAN\n"
@@ -80,6 +81,8 @@ static const struct command commands[] = {
 	 "  netloom show vteps               other hosts: whether they are reachable, and why not\n"
 	 "  netloom show vnis                VLANs that reach them, how they are, with counters\n"
 	 "  netloom show neighbours          who has which IP address in a VNI\n"
+	 "  netloom show mirrors             copies of frames, and where they go\n"
+	 "  netloom show sflows              samples to sFlow collectors\n"
 	 "  netloom show ports --watch       once a second until Ctrl-C\n\n"
 	 "Without LAB: everything in netloomd, also what was made by hand.\n",
 	 cmd_show},
@@ -97,36 +100,6 @@ static const struct command commands[] = {
 	 "It begins with the state of every VM.\n\n"
 	 "  --count N     end after so many lines\n",
 	 cmd_events},
-	{"top", "[--sort rate|packets|drops|name] [--speed 10G] [--once] [LAB]",
-	 "the busiest ports, workers and drops, each second",
-	 "  netloom top\n"
-	 "  netloom top --sort drops campus\n"
-	 "  netloom top --once >report.txt               one look, for a file\n\n"
-	 "IN and OUT are the switch's: in is what the port's peer sends. UTILISED is of the link's "
-	 "rate limit\n"
-	 "if it has one, else of --speed: a virtual cable has no speed of its own.\n\n"
-	 "q quits, s sorts by the next column, space pauses, arrows and page keys scroll.\n",
-	 cmd_top},
-	{"web", "[--listen [ADDRESS:]PORT] [--host NAME]... [LAB]",
-	 "the page: the topology, live, in a browser",
-	 "  netloom web                                  prints the address to open, token "
-	 "included\n"
-	 "  netloom web --listen 0                       any free port\n"
-	 "  netloom web --listen 192.0.2.7:9180 --host lab.example\n\n"
-	 "Links by load, rates, VLANs, stations, drops as sentences; cut and impair links, start "
-	 "and "
-	 "stop\n"
-	 "machines, capture, consoles. What the page does it does by running netloom, and says the "
-	 "command.\n\n"
-	 "It listens on loopback, port 9180, and every request needs the token. From elsewhere, "
-	 "let "
-	 "ssh\n"
-	 "bring it to you: `ssh -L 9180:localhost:9180 HOST`. With --listen ADDRESS it is plain "
-	 "HTTP "
-	 "that\n"
-	 "whoever is on the way can read.\n\n"
-	 "  --host NAME   also answer to this name (addresses and localhost always)\n",
-	 cmd_web},
 	{"console", "LAB/NODE", "the VM's console; leave with Ctrl-]",
 	 "  netloom console campus/h1\n\n"
 	 "Everything the guest prints is also in its log (`netloom log`). One console at a time.\n",
@@ -276,7 +249,8 @@ static const struct command commands[] = {
 	 "LIST|--tunnel V]\n"
 	 "                    [--native V] [--tpid T] [--wire PORT] [--patch PORT] [--mtu N] "
 	 "[--queues N] "
-	 "[--admin up|down]",
+	 "[--admin up|down]\n"
+	 "                    [--erspan ADDRESS --session N [--erspan-type 2|3]]",
 	 "make a port by hand",
 	 "  netloom port add vm1 --socket /tmp/vm1.sock --switch lan --access 10\n"
 	 "  netloom port add vm2 --socket /tmp/vm2.sock --switch lan --trunk 10,20-29 --native 1\n"
@@ -285,26 +259,57 @@ static const struct command commands[] = {
 	 "  netloom port delete vm1\n\n"
 	 "--socket: where the VM listens; with --server, where netloomd listens.\n"
 	 "--tap: a network interface of this host, or of the network namespace NS.\n"
-	 "--patch: the other patch port of a link between two switches; each names the other.\n",
+	 "--patch: the other patch port of a link between two switches; each names the other.\n"
+	 "--erspan: an analyser elsewhere on the IP network, for mirrors (`netloom mirror "
+	 "--help`).\n",
 	 cmd_port},
+	{"mirror",
+	 "add|set|delete NAME --of NAME[,NAME..] --to PORT [--vlan V] [--direction both|in|out]\n"
+	 "                       [--filter 'EXPRESSION'] [--snaplen N]",
+	 "copy frames of ports, VLANs or links to another port",
+	 "  netloom mirror add m1 --of campus/h1:eth1 --to probe          a link, both directions\n"
+	 "  netloom mirror add m2 --of campus/sw1 --vlan 10 --to probe    a VLAN: each frame once\n"
+	 "  netloom port add far --erspan 192.0.2.9 --session 5           an analyser far away\n"
+	 "  netloom mirror add m3 --of campus/h1:eth1 --to far --filter 'tcp port 80' --snaplen "
+	 "128\n"
+	 "  netloom show mirrors\n"
+	 "  netloom mirror delete m1\n\n"
+	 "--of: ports (as `netloom show ports` names them), switches or labs. --to: a port with a "
+	 "peer "
+	 "of its\n"
+	 "own, such as `netloom port add probe --tap probe0`, or one of type erspan. Directions "
+	 "are the "
+	 "switch's:\n"
+	 "`in` comes from the node. Mirrored is what the port admits; for what it refuses there "
+	 "is\n"
+	 "`netloom capture --drops`. A mirror outlives the ports it names, and copies again when "
+	 "they "
+	 "are back.\n",
+	 cmd_mirror},
+	{"sflow",
+	 "add|set|delete NAME --of NAME[,NAME..] --collector ADDRESS [--udp-port N] [--rate N]\n"
+	 "                      [--interval S] [--header BYTES] [--agent ADDRESS]",
+	 "sampled frames and counters to an sFlow version 5 collector",
+	 "  netloom sflow add all --of campus --collector 127.0.0.1 --rate 100\n"
+	 "  sfcapd -l /tmp/flows -p 6343          such a collector (Debian: nfdump-sflow)\n"
+	 "  netloom show sflows\n\n"
+	 "One frame of `--rate` (1024) that come in is sampled, at random, with its first "
+	 "`--header` "
+	 "(128) bytes;\n"
+	 "counters every `--interval` (20) seconds, 0 for none. A port's ifIndex is its `index` in "
+	 "`show ports --json` + 1.\n",
+	 cmd_sflow},
 	{"uplink",
 	 "add|set|delete NAME --interface IF --local ADDRESS[,ADDRESS] [--udp-port N]\n"
-	 "                      [--source-ports MIN-MAX] [--mode auto|af_xdp|af_packet]\n"
-	 "       add|set|delete NAME --pci ADDRESS --addresses ADDRESS/LEN[,..] --local .. [--mtu "
-	 "N]",
-	 "a network card or kernel interface that leads to other hosts",
+	 "                      [--source-ports MIN-MAX] [--mode auto|af_xdp|af_packet]",
+	 "a kernel interface that leads to other hosts",
 	 "  netloom uplink add up --interface eth0 --local 192.0.2.1\n\n"
 	 "The kernel keeps the interface; netloomd takes the VXLAN packets for these addresses.\n"
 	 "--udp-port: where we listen, 4789 unless said.\n"
 	 "--source-ports: what we send from; each inner flow keeps to one (49152-65535).\n"
 	 "--mode auto takes AF_XDP on network cards whose driver has XDP, and AF_PACKET "
 	 "elsewhere;\n"
-	 "`netloom show uplinks` says which and why.\n\n"
-	 "  dpdk-devbind.py -b vfio-pci 0000:00:03.0      (before netloomd is started)\n"
-	 "  netloom uplink add up --pci 0000:00:03.0 --addresses 192.0.2.1/24 --local 192.0.2.1\n\n"
-	 "--pci: netloomd drives the card itself. In the kernel it is an interface nic00-03.0 "
-	 "with\n"
-	 "these addresses, so that routes, ARP and ping work as on any other.\n",
+	 "`netloom show uplinks` says which and why.\n",
 	 cmd_uplink},
 	{"vtep",
 	 "add|set|delete NAME --uplink UPLINK --remote ADDRESS [--udp-port N]\n"

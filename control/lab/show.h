@@ -36,6 +36,17 @@ void show_vnis_print(const json_t *list, const char *lab);
 int show_neighbours_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err);
 void show_neighbours_print(const json_t *list, const char *lab);
 
+int show_mirrors_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err);
+void show_mirrors_print(const json_t *list, const char *lab);
+int show_sflows_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err);
+void show_sflows_print(const json_t *list, const char *lab);
+
+/** show_list_fetch() - Objects of one list method; @lab: only those it owns, or NULL */
+int show_list_fetch(struct rpc *rpc, const char *method, const char *key, const char *lab,
+		    json_t **list, struct err *err);
+/** show_names() - A list of strings with commas */
+void show_names(const json_t *list, char *text, size_t size);
+
 /** show_vlan_text() - "access 10", "trunk 10,20-29 native 1", "tunnel 7" of an RPC vlan object */
 void show_vlan_text(const json_t *vlan, char *text, size_t size);
 

@@ -19,8 +19,8 @@ static long long number_of(const json_t *object, const char *key)
 }
 
 /* Objects of a lab have its name as owner. */
-static int list_fetch(struct rpc *rpc, const char *method, const char *key, const char *lab,
-		      json_t **list, struct err *err)
+int show_list_fetch(struct rpc *rpc, const char *method, const char *key, const char *lab,
+		    json_t **list, struct err *err)
 {
 	json_t *result = NULL;
 	const json_t *item;
@@ -38,7 +38,7 @@ static int list_fetch(struct rpc *rpc, const char *method, const char *key, cons
 	return 0;
 }
 
-static void list_text(const json_t *list, char *text, size_t size)
+void show_names(const json_t *list, char *text, size_t size)
 {
 	const json_t *item;
 	size_t i, used = 0;
@@ -53,7 +53,7 @@ static void list_text(const json_t *list, char *text, size_t size)
 
 int show_uplinks_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err)
 {
-	return list_fetch(rpc, "uplink.list", "uplinks", lab, list, err);
+	return show_list_fetch(rpc, "uplink.list", "uplinks", lab, list, err);
 }
 
 void show_uplinks_print(const json_t *list, const char *lab)
@@ -72,7 +72,7 @@ void show_uplinks_print(const json_t *list, const char *lab)
 
 		table_add(&table, "%s", text_of(uplink, "name"));
 		table_add(&table, "%s", text_of(uplink, "ifname"));
-		list_text(json_object_get(uplink, "local"), text, sizeof(text));
+		show_names(json_object_get(uplink, "local"), text, sizeof(text));
 		table_add(&table, "%s", text);
 		table_add_colour(&table, running ? TERM_GOOD : TERM_BAD, "%s",
 				 running ? "up" : "down");
@@ -88,7 +88,7 @@ void show_uplinks_print(const json_t *list, const char *lab)
 
 int show_vteps_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err)
 {
-	return list_fetch(rpc, "vtep.list", "vteps", lab, list, err);
+	return show_list_fetch(rpc, "vtep.list", "vteps", lab, list, err);
 }
 
 static void drops_text(const json_t *object, char *text, size_t size)
@@ -149,7 +149,7 @@ void show_vteps_print(const json_t *list, const char *lab)
 
 int show_vnis_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err)
 {
-	return list_fetch(rpc, "vni.list", "vnis", lab, list, err);
+	return show_list_fetch(rpc, "vni.list", "vnis", lab, list, err);
 }
 
 static void state_add(struct table *table, const char *state)
@@ -175,7 +175,7 @@ void show_vnis_print(const json_t *list, const char *lab)
 	(void)lab;
 	table_init(&table, headings);
 	json_array_foreach (list, i, vni) {
-		list_text(json_object_get(vni, "vteps"), vteps, sizeof(vteps));
+		show_names(json_object_get(vni, "vteps"), vteps, sizeof(vteps));
 		drops_text(vni, drops, sizeof(drops));
 		table_add(&table, "%lld", number_of(vni, "vni"));
 		table_add(&table, "%s", text_of(vni, "switch"));

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* `apply`: an owner says everything it wants; what it no longer names goes. */
+#include <stdio.h>
+#include <string.h>
+
 #include "json_read.h"
 #include "model_check.h"
 #include "model_parse.h"
@@ -28,10 +31,31 @@ static void list_allow(const struct json_reader *reader, const char *key)
 		list_read(reader, key);
 }
 
+/* What an owner's mirrors name must be there when it says so; it may go later. */
+static void eyes_refer(const struct model *model, const char *owner, struct problems *problems)
+{
+	char what[MODEL_NAME_MAX + 16];
+
+	for (size_t i = 0; i < model->n_mirrors; i++) {
+		const struct model_mirror *mirror = model->mirrors[i];
+
+		snprintf(what, sizeof(what), "mirror \"%s\"", mirror->name);
+		if (strcmp(mirror->owner, owner) == 0)
+			model_eyes_refers(model, what, &mirror->of, mirror->to, problems);
+	}
+	for (size_t i = 0; i < model->n_sflows; i++) {
+		const struct model_sflow *sflow = model->sflows[i];
+
+		snprintf(what, sizeof(what), "sflow \"%s\"", sflow->name);
+		if (strcmp(sflow->owner, owner) == 0)
+			model_eyes_refers(model, what, &sflow->of, NULL, problems);
+	}
+}
+
 void rpc_apply(struct rpc_call *call)
 {
-	static const char *const keys[] = {"owner", "switches", "ports", "vteps",
-					   "vnis",  "dry_run",	NULL};
+	static const char *const keys[] = {"owner",   "switches", "ports",   "vteps", "vnis",
+					   "mirrors", "sflows",	  "dry_run", NULL};
 	char owner[MODEL_NAME_MAX] = "";
 	struct json_reader reader;
 	struct model *next;
@@ -48,6 +72,10 @@ void rpc_apply(struct rpc_call *call)
 	list_bound(&reader, "ports", SNAPSHOT_PORTS_MAX);
 	list_allow(&reader, "vteps");
 	list_allow(&reader, "vnis");
+	list_allow(&reader, "mirrors");
+	list_allow(&reader, "sflows");
+	list_bound(&reader, "mirrors", MODEL_MIRRORS_MAX);
+	list_bound(&reader, "sflows", MODEL_SFLOWS_MAX);
 	list_bound(&reader, "vteps", SNAPSHOT_PORTS_MAX);
 	list_bound(&reader, "vnis", SNAPSHOT_PORTS_MAX);
 	if (call->problems.n > 0)
@@ -60,6 +88,9 @@ void rpc_apply(struct rpc_call *call)
 		model_overlay_parse(next, json_object_get(call->params, "vteps"),
 				    json_object_get(call->params, "vnis"), owner, &call->problems);
 		model_overlay_derive(next, &call->problems);
+		model_eyes_parse(next, json_object_get(call->params, "mirrors"),
+				 json_object_get(call->params, "sflows"), owner, &call->problems);
+		eyes_refer(next, owner, &call->problems);
 		model_stations_prune(next);
 		/* Objects that are wrong by themselves and lists that do not fit together: say both. */
 		if (call->problems.n > 0)

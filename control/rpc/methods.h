@@ -75,6 +75,14 @@ void rpc_capture_list(struct rpc_call *call);
 void rpc_trace(struct rpc_call *call);
 void rpc_trace_live(struct rpc_call *call);
 
+/* method_mirror.c */
+void rpc_mirror_list(struct rpc_call *call);
+void rpc_mirror_set(struct rpc_call *call);
+void rpc_mirror_delete(struct rpc_call *call);
+void rpc_sflow_list(struct rpc_call *call);
+void rpc_sflow_set(struct rpc_call *call);
+void rpc_sflow_delete(struct rpc_call *call);
+
 /* method_overlay.c */
 void rpc_uplink_list(struct rpc_call *call);
 void rpc_uplink_set(struct rpc_call *call);

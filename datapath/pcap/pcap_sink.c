@@ -135,7 +135,6 @@ static void flush(struct pcap_sink *sink, struct frame_out *out, uint16_t from, 
 
 static void gather(struct pcap_sink *sink, const struct frame_out *out, const struct timespec *now)
 {
-	const struct frame *f = out->f;
 	struct record_header header = {
 		.seconds = (uint32_t)now->tv_sec,
 		.microseconds = (uint32_t)(now->tv_nsec / 1000),
@@ -145,15 +144,7 @@ static void gather(struct pcap_sink *sink, const struct frame_out *out, const st
 	uint8_t *to = sink->buffer + sink->used;
 
 	memcpy(to, &header, sizeof(header));
-	to += sizeof(header);
-	memcpy(to, out->prefix, out->prefix_len);
-	to += out->prefix_len;
-	memcpy(to, f->hdr + out->skip, f->hdr_len - out->skip);
-	to += f->hdr_len - out->skip;
-	for (uint16_t i = 0; i < f->n_segs; i++) {
-		memcpy(to, f->segs[i].base, f->segs[i].len);
-		to += f->segs[i].len;
-	}
+	frame_out_copy(out, to + sizeof(header), header.captured);
 	sink->used += sizeof(header) + header.captured;
 }
 

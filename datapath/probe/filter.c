@@ -180,26 +180,6 @@ void filter_scratch_free(struct filter_scratch *scratch)
 	free(scratch);
 }
 
-uint32_t frame_out_copy(const struct frame_out *out, uint8_t *to, uint32_t n)
-{
-	const struct frame *f = out->f;
-	uint32_t done = out->prefix_len < n ? out->prefix_len : n, take;
-
-	if (done > 0) /* without a prefix its bytes may not even be there: a frame that came in */
-		memcpy(to, out->prefix, done);
-	take = (uint32_t)(f->hdr_len - out->skip);
-	if (take > n - done)
-		take = n - done;
-	memcpy(to + done, f->hdr + out->skip, take);
-	done += take;
-	for (uint16_t i = 0; i < f->n_segs && done < n; i++) {
-		take = f->segs[i].len < n - done ? f->segs[i].len : n - done;
-		memcpy(to + done, f->segs[i].base, take);
-		done += take;
-	}
-	return done;
-}
-
 /* Return: false when the piece ends the description, because an mbuf cannot say more than 65535 bytes. */
 static bool describe(struct filter_scratch *scratch, uint16_t *n, const uint8_t *base, uint32_t len)
 {

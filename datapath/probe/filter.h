@@ -17,8 +17,7 @@
 
 #include "base/err.h"
 #include "frame.h"
-
-#define FILTER_TEXT_MAX 2048
+#include "probe/point.h"
 
 struct filter;
 struct filter_scratch;
@@ -51,12 +50,5 @@ void filter_scratch_free(struct filter_scratch *scratch);
  */
 bool filter_match(const struct filter *filter, struct filter_scratch *scratch,
 		  const struct frame_out *out);
-
-/**
- * frame_out_copy() - Copy the frame's first bytes as the receiver sees them
- * @n: at most
- * Return: bytes copied.
- */
-uint32_t frame_out_copy(const struct frame_out *out, uint8_t *to, uint32_t n);
 
 #endif

@@ -108,10 +108,10 @@ void probe_look(struct pipeline *pl, const struct snapshot *cfg, uint64_t watch,
 		if (probe->trace)
 			continue;
 		stats_add(&ring->n_seen, 1);
+		stats_add(&ring->port_seen[port], 1);
 		if (!is_sampled(ring, probe->sample) ||
 		    !filter_match(probe->filter, pl->filter_scratch, out))
 			continue;
-		record.pool = ring->n_seen;
 		record.cap_len =
 			record.wire_len < probe->snaplen ? record.wire_len : probe->snaplen;
 		probe_ring_put(ring, &record, NULL, out);

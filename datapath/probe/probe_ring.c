@@ -9,12 +9,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "probe/filter.h"
 #include "snapshot.h"
 #include "stats.h"
 
-#define RECORD_ALIGN	8
-#define PORT_LOST_BYTES (SNAPSHOT_PORTS_MAX * sizeof(uint64_t))
+#define RECORD_ALIGN  8
+#define BY_PORT_BYTES (2 * SNAPSHOT_PORTS_MAX * sizeof(uint64_t))
 
 struct probe_ring *probe_ring_new(uint32_t size)
 {
@@ -26,13 +25,14 @@ struct probe_ring *probe_ring_new(uint32_t size)
 	memset(ring, 0, sizeof(*ring));
 	ring->size = size;
 	ring->random = 2463534242u ^ (uint32_t)(uintptr_t)ring;
-	ring->bytes = mmap(NULL, size + PORT_LOST_BYTES, PROT_READ | PROT_WRITE,
+	ring->bytes = mmap(NULL, size + BY_PORT_BYTES, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (ring->bytes == MAP_FAILED) {
 		free(ring);
 		return NULL;
 	}
 	ring->port_lost = (uint64_t *)(ring->bytes + size);
+	ring->port_seen = ring->port_lost + SNAPSHOT_PORTS_MAX;
 	return ring;
 }
 
@@ -40,7 +40,7 @@ void probe_ring_free(struct probe_ring *ring)
 {
 	if (ring == NULL)
 		return;
-	munmap(ring->bytes, ring->size + PORT_LOST_BYTES);
+	munmap(ring->bytes, ring->size + BY_PORT_BYTES);
 	free(ring);
 }
 

@@ -29,7 +29,6 @@ struct probe_record {
 	uint8_t gso;	/* enum frame_gso: the frame will be cut later */
 	bool inbound;	/* the port is where the frame came in */
 	uint32_t extra; /* bytes of something else in front of the frame's (live traces) */
-	uint64_t pool;	/* frames that were looked at up to this one (samples) */
 };
 
 struct probe_ring {
@@ -41,6 +40,7 @@ struct probe_ring {
 	uint32_t skip;	       /* frames until the next sample */
 	uint32_t random;
 	uint64_t *port_lost;		    /* by port index: of n_lost */
+	uint64_t *port_seen;		    /* by port index: of n_seen */
 	_Alignas(64) _Atomic uint64_t tail; /* bytes read; control's */
 	uint32_t size;			    /* power of two */
 	uint8_t *bytes;

@@ -135,6 +135,10 @@ class Lab:
             if port["type"] == "tap":
                 self.open(port["name"])
 
+    def attached(self, name):
+        port = self.port(name)
+        return "switch" in port or "wire" in port
+
     def open(self, name):
         """A packet socket on a namespace's eth1: threads change namespaces, so a child does, and hands it over."""
         ours, theirs = socket.socketpair()
@@ -143,6 +147,8 @@ class Lab:
                 "p=socket.socket(fileno=int(sys.argv[1]));socket.send_fds(p,[b'x'],[s.fileno()])")
 
         def up():
+            if not self.attached(name):
+                return True
             return "LOWER_UP" in self.inside(name, "ip", "-br", "link", "show", "dev", "eth1", check=False)
         wait_for(f"the carrier of {name}", up)
         subprocess.run(["ip", "netns", "exec", self.ns[name], sys.executable, "-c", code, str(theirs.fileno())],
@@ -191,9 +197,9 @@ class Lab:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-def tshark(path, *fields, filter=None):
+def tshark(path, *fields, filter=None, options=()):
     """Rows of the given fields, as tshark reads them."""
-    command = ["tshark", "-n", "-r", path, "-T", "fields", "-E", "separator=|"]
+    command = ["tshark", "-n", *options, "-r", path, "-T", "fields", "-E", "separator=|"]
     for field in fields:
         command += ["-e", field]
     if filter:

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * mirror: copies of what comes in at ports that are mirrored. Copies of what goes out are made by output.
+ *
+ * Needs vid. Sets nothing, drops nothing.
+ */
+#include "pipeline.h"
+
+void stage_mirror(struct pipeline *pl, struct burst *b)
+{
+	if (__builtin_expect(b->cfg->mirrored_in == 0, 1))
+		return;
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct frame_out out = {.f = b->frames[i]};
+		uint32_t mirrors = b->cfg->ports[b->frames[i]->in_port].mirror_in;
+
+		if (mirrors != 0)
+			mirror_frame(pl, b->cfg, mirrors, &out);
+	}
+}
