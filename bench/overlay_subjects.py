@@ -15,7 +15,7 @@ from paired import thread_cpu_ns, tsc_hz
 
 LIMIT_S = 60
 WARM_S = 0.06
-CPU_SHARE_MIN, TRIES = 0.5, 30
+CPU_SHARE_MIN, TRIES = 0.25, 60
 PMD_CPU, OTHER_CPU = 0, 1
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 VSWITCHD = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
@@ -43,7 +43,7 @@ class Subject:
     them, and packets that were lost."""
 
     def trial(self, seconds):
-        """One trial; again if the subject had less than half of its core, which says more of the machine than of the subject."""
+        """One trial; again if the subject had less than a quarter of its core, which says more of the machine than of the subject."""
         for _ in range(TRIES):
             figure = self.attempt(seconds)
             if figure is not None and figure["cpu_share"] >= CPU_SHARE_MIN:

@@ -18,14 +18,16 @@ struct outer {
 	const uint8_t *addresses; /* in the snapshot: source, destination */
 };
 
+#define VNI_NONE UINT32_MAX
+
 /*
- * The packet before was taken: who sent it to whom, and what for. One that agrees with it in all three needs no look-up; packets come
- * in rows from one VTEP.
+ * Who sent the last packet to whom, if they are peers, and for which VNI, if they may. What agrees with it needs no look-up; packets
+ * come in rows from one VTEP.
  */
 struct known {
 	uint8_t addresses_len; /* 0: nothing is known */
 	uint8_t addresses[32]; /* as in the IP header */
-	uint32_t vni;
+	uint32_t vni;	       /* VNI_NONE: none yet */
 	uint16_t local, peer, vni_index;
 };
 
@@ -144,12 +146,21 @@ static enum drop_reason outer_authorise(const struct vtep_table *table, struct k
 		info->vni = known->vni_index;
 		return DROP_NONE;
 	}
-	memcpy(src.b, outer->addresses, len);
-	if (vtep_local_find(table, &src) != VTEP_NONE)
-		return DROP_VXLAN_OWN_ADDRESS;
-	info->peer = vtep_peer_find(table, &src, outer->local);
-	if (info->peer == VTEP_NONE)
-		return DROP_VXLAN_UNKNOWN_VTEP;
+	if (outer->is_known) {
+		info->peer = known->peer;
+	} else {
+		memcpy(src.b, outer->addresses, len);
+		if (vtep_local_find(table, &src) != VTEP_NONE)
+			return DROP_VXLAN_OWN_ADDRESS;
+		info->peer = vtep_peer_find(table, &src, outer->local);
+		if (info->peer == VTEP_NONE)
+			return DROP_VXLAN_UNKNOWN_VTEP;
+		known->addresses_len = (uint8_t)(2 * len);
+		memcpy(known->addresses, outer->addresses, known->addresses_len);
+		known->local = outer->local;
+		known->peer = info->peer;
+		known->vni = VNI_NONE;
+	}
 	vni = vtep_member_find(table, info->peer, outer->vni);
 	if (vni < 0) {
 		vni = vtep_vni_find(table, outer->vni);
@@ -159,10 +170,6 @@ static enum drop_reason outer_authorise(const struct vtep_table *table, struct k
 		return DROP_VXLAN_VTEP_NOT_IN_VNI;
 	}
 	info->vni = (uint16_t)vni;
-	known->addresses_len = (uint8_t)(2 * len);
-	memcpy(known->addresses, outer->addresses, known->addresses_len);
-	known->local = outer->local;
-	known->peer = info->peer;
 	known->vni = outer->vni;
 	known->vni_index = info->vni;
 	return DROP_NONE;

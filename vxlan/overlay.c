@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "datapath.h"
 #include "worker.h"
 
 enum slot_state { SLOT_FREE, SLOT_BUSY, SLOT_READY };
@@ -25,6 +26,8 @@ static struct {
 	struct reply_slot replies[OVERLAY_REPLIES_MAX];
 } overlay;
 
+bool overlay_workers_many = true;
+
 const struct overlay_view *overlay_view_current(void)
 {
 	return atomic_load_explicit(&overlay.view, memory_order_acquire);
@@ -43,8 +46,11 @@ void overlay_view_free(struct overlay_view *view)
 
 void overlay_publish(struct overlay_view *next)
 {
-	const struct overlay_view *previous = atomic_exchange(&overlay.view, next);
+	const struct overlay_view *previous;
 
+	/* Before the first view is there, nobody counts; threads come and go only with the datapath. */
+	overlay_workers_many = datapath_n_workers() > 1;
+	previous = atomic_exchange(&overlay.view, next);
 	if (previous == NULL)
 		return;
 	port_quiesce();

@@ -103,10 +103,19 @@ const struct neigh_table *overlay_neigh_current(void);
  */
 void overlay_neigh_publish(struct neigh_table *next);
 
-/** overlay_count() - Add to a counter that several workers share */
+extern bool overlay_workers_many; /* set by overlay_publish(), for overlay_count() */
+
+/**
+ * overlay_count() - Add to a counter that workers, and only they, share
+ *
+ * A locked addition costs as much as encapsulating a frame, so there is none while there is one worker.
+ */
 static inline void overlay_count(uint64_t *counter, uint64_t n)
 {
-	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+	if (overlay_workers_many)
+		__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+	else
+		stats_add(counter, n);
 }
 
 /**

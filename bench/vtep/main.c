@@ -8,9 +8,11 @@
  * world.h. The worker is netloomd's own, with its stages, tables and counters; see memory_port.h for what is not there.
  */
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "datapath.h"
 #include "world.h"
@@ -49,15 +51,32 @@ static void answer(void)
 	fflush(stdout);
 }
 
+/* As netloomd's control thread: stations are learned while frames go by. */
+static void serve(void)
+{
+	struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+			       {.fd = datapath_event_fd(), .events = POLLIN}};
+	char line[64];
+
+	while (poll(fds, 2, -1) >= 0) {
+		if (fds[1].revents != 0)
+			datapath_poll();
+		if (fds[0].revents == 0)
+			continue;
+		if (read(STDIN_FILENO, line, sizeof(line)) <= 0)
+			return;
+		answer();
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct datapath_options options = {.n_workers = 1,
-					   .fdb_capacity = 1 << 18,
+					   .fdb_capacity = 1 << 17,
 					   .poll_mode = DATAPATH_BUSY,
 					   .idle_us = 100};
 	struct world_options what = {0};
 	struct err err = {0};
-	char line[64];
 	int kind = argc >= 6 ? kind_of(argv[1]) : -1;
 
 	if (kind < 0) {
@@ -74,9 +93,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "vtep: %s\n", err.text);
 		return 1;
 	}
-	while (fgets(line, sizeof(line), stdin) != NULL) {
-		datapath_poll();
-		answer();
-	}
+	serve();
 	return 0;
 }
