@@ -195,7 +195,7 @@ deps:
 # What was just installed changes what the variables above say, hence the second make.
 check:
 	scripts/deps.sh
-	$(MAKE) all
+	$(MAKE) all bench-programs
 	$(MAKE) debug
 	$(MAKE) fuzz
 	tests/run

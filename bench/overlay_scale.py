@@ -2,8 +2,9 @@
 """
 Part of bench/overlay: what many VNIs and many remote stations cost.
 
-Cycles: bench/vtep with 4,096 VNIs and 100,000 stations, every frame for a random one, over bench/vtep with one VNI and one station;
-as many different frames in both. Memory: resident size of netloomd, before and after it was given the VNIs, and after it has
+Cycles: bench/vtep with 4,096 VNIs and 100,000 stations over bench/vtep with 16 VNIs and 100 stations, every frame for a random one, as
+many different frames in both: what larger tables cost. And over one VNI with one station, where the datapath decides
+once for a burst: what mixed traffic costs as well. Memory: resident size of netloomd, before and after it was given the VNIs, and after it has
 learned the stations from packets that another host sent.
 
     netloomd, 192.0.2.1--e0 ===== veth ===== e0--192.0.2.2, sends VXLAN
@@ -21,14 +22,15 @@ from overlay_subjects import Netloom, run, wait_for
 from paired import Ratio, order
 
 N_VNIS, N_MACS, N_FRAMES, SIZE = 4096, 100_000, 100_000, 64
+SMALL = ((16, 100), (1, 1))
 CLONE_NEWNET = 0x40000000
 MACS_AT_ONCE = 2000  # what netloomd has learned before more is sent
 
 
-def cycles_case(options, folder, kind):
+def cycles_case(options, folder, kind, small_vnis, small_macs):
     subjects, ratio, trials = [], Ratio(), []
     try:
-        for name, n_vnis, n_macs in (("many", N_VNIS, N_MACS), ("one", 1, 1)):
+        for name, n_vnis, n_macs in (("many", N_VNIS, N_MACS), ("small", small_vnis, small_macs)):
             pcaps = write_many(os.path.join(folder, f"{kind}-{name}.pcap"), kind, SIZE, n_vnis, n_macs, N_FRAMES)
             subjects.append(Netloom(options.build, kind, pcaps, n_vnis, n_macs))
             for pcap in pcaps:
@@ -43,10 +45,11 @@ def cycles_case(options, folder, kind):
         for subject in subjects:
             subject.close()
     figure = ratio.result()
-    print(f"{kind}: {figure['a']:.0f} cycles per packet with {N_VNIS} VNIs and {N_MACS} stations, {figure['b']:.0f} with one: "
+    print(f"{kind}: {figure['a']:.0f} cycles per packet with {N_VNIS} VNIs and {N_MACS} stations, {figure['b']:.0f} with {small_vnis} and {small_macs}: "
           f"{figure['ratio']:.2f} [{figure['interval'][0]:.2f}, {figure['interval'][1]:.2f}], "
           f"A/A {figure['a_over_a'][0]:.2f}..{figure['a_over_a'][1]:.2f}", flush=True)
-    return {"kind": kind, "bytes": SIZE, "many_cycles": figure["a"], "one_cycles": figure["b"], **figure, "trials": trials}
+    return {"kind": kind, "bytes": SIZE, "small": [small_vnis, small_macs], "many_cycles": figure["a"], "small_cycles": figure["b"],
+            **figure, "trials": trials}
 
 
 def in_netns(name, make):
@@ -163,4 +166,5 @@ def memory_case(options):
 
 
 def scale(options, folder):
-    return {"cycles": [cycles_case(options, folder, kind) for kind in ("encap", "decap")], "memory": memory_case(options)}
+    return {"cycles": [cycles_case(options, folder, kind, *small) for small in SMALL for kind in ("encap", "decap")],
+            "memory": memory_case(options)}

@@ -17,6 +17,7 @@ LIMIT_S = 60
 WARM_S = 0.06
 CPU_SHARE_MIN, TRIES = 0.25, 60
 PMD_CPU, OTHER_CPU = 0, 1
+OVS_HUGE_MB = 256
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 VSWITCHD = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 
@@ -36,6 +37,15 @@ def run(*command, **options):
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: {done.stdout}")
     return done.stdout
+
+
+def hugepages_free_mb():
+    """Of 2 MiB pages; Open vSwitch cannot do without."""
+    try:
+        with open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages") as free:
+            return 2 * int(free.read())
+    except OSError:
+        return 0
 
 
 class Subject:
@@ -138,7 +148,7 @@ class Ovs(Subject):
         wait_for("ovsdb-server", lambda: os.path.exists(f"{self.folder}/db.sock"))
         self.vsctl("--no-wait", "init")
         self.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
-                   "other_config:dpdk-socket-mem=256", f"other_config:pmd-cpu-mask={1 << PMD_CPU:#x}",
+                   f"other_config:dpdk-socket-mem={OVS_HUGE_MB}", f"other_config:pmd-cpu-mask={1 << PMD_CPU:#x}",
                    f"other_config:dpdk-lcore-mask={1 << OTHER_CPU:#x}",
                    f"other_config:dpdk-extra=--no-pci --no-telemetry --file-prefix={self.netns}")
         self.process = self.spawn(VSWITCHD, f"unix:{self.folder}/db.sock", f"--unixctl={self.folder}/ctl")
@@ -178,11 +188,12 @@ class Ovs(Subject):
         packets, lost = (int(re.search(rf"{what}: (\d+)", text)[1]) for what in ("packets received", "miss with failed upcall"))
         return packets, (before + after) / 2, lost
 
-    def bytes_sent(self):
-        """Bytes per packet at the way out: shows that headers were put in front or taken off."""
-        text = self.appctl("dpctl/show", "-s")
-        packets, _, size = re.search(r"null0.*?TX packets:(\d+)(.*?)TX bytes:(\d+)", text, re.S).groups()
-        return int(size) / max(int(packets), 1)
+    def actions(self):
+        """What its datapath did with most packets: shows that headers were put in front, or taken off."""
+        flows = [(int(packets), actions) for packets, actions in
+                 re.findall(r"packets:(\d+),.*?actions:(\S+)", self.appctl("dpctl/dump-flows"))]
+        most = max(packets for packets, _ in flows)
+        return sorted({re.match(r"[a-z_0-9]+", actions)[0] for packets, actions in flows if packets > most / 2})
 
     def close(self):
         for child in reversed(self.children):

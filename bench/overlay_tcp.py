@@ -131,7 +131,7 @@ def tcp(options, _folder):
     ends = Ends(options.build, options.uplink)
     ratio, trials = Ratio(), []
     try:
-        print(f"uplink: {ends.said.get('mode', ends.said.get('driver', 'packet socket'))}")
+        print(f"uplink: {ends.said['io']}")
         for number in range(options.rounds):
             got = {"netloom": [], "kernel": []}
             for subject in order(number, "netloom", "kernel"):

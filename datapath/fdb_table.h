@@ -132,14 +132,28 @@ static inline uint64_t slot_read(const struct slot *slot, const struct key *key)
 	return (after & (VALUE_VALID | VALUE_FID)) == key->want ? after : 0;
 }
 
+/*
+ * Which of the bucket's slots it is cannot be predicted: one branch for all four. At most one slot has the key and is valid, but a
+ * slot that is changing hands, or one of another fid, may have the same word: then the next is read.
+ */
 static inline struct slot *bucket_find(struct bucket *bucket, const struct key *key,
 				       uint64_t *value)
 {
-	for (int i = 0; i < SLOTS_PER_BUCKET; i++) {
-		*value = slot_read(&bucket->slots[i], key);
+	unsigned int found = 0;
+
+	for (int i = 0; i < SLOTS_PER_BUCKET; i++)
+		found |= (unsigned int)(atomic_load_explicit(&bucket->slots[i].key,
+							     memory_order_relaxed) == key->word)
+			 << i;
+	while (found != 0) {
+		struct slot *slot = &bucket->slots[__builtin_ctz(found)];
+
+		*value = slot_read(slot, key);
 		if (*value != 0)
-			return &bucket->slots[i];
+			return slot;
+		found &= found - 1;
 	}
+	*value = 0;
 	return NULL;
 }
 

@@ -26,6 +26,12 @@ static inline uint32_t hash64(uint64_t key)
 	return (uint32_t)(key >> 32);
 }
 
+/* By the high bits, which spread keys that follow one another (VLANs, VNIs) so that they hardly ever meet. */
+static inline uint32_t slot_index(uint32_t hash, uint32_t mask)
+{
+	return (uint32_t)((hash * ((uint64_t)mask + 1)) >> 32);
+}
+
 static inline uint64_t member_key(uint16_t peer, uint32_t vni)
 {
 	return (uint64_t)peer << 24 | vni;
@@ -56,7 +62,7 @@ static struct vtep_slot *slots_new(struct vtep_table *table, size_t n, uint32_t 
 
 static void slots_add(struct vtep_slot *slots, uint32_t mask, uint64_t key, uint32_t value)
 {
-	uint32_t i = hash64(key) & mask;
+	uint32_t i = slot_index(hash64(key), mask);
 
 	while (slots[i].key != 0)
 		i = (i + 1) & mask;
@@ -65,7 +71,7 @@ static void slots_add(struct vtep_slot *slots, uint32_t mask, uint64_t key, uint
 
 static inline int32_t slots_find(const struct vtep_slot *slots, uint32_t mask, uint64_t key)
 {
-	for (uint32_t i = hash64(key) & mask; slots[i].key != 0; i = (i + 1) & mask) {
+	for (uint32_t i = slot_index(hash64(key), mask); slots[i].key != 0; i = (i + 1) & mask) {
 		if (slots[i].key == key + 1)
 			return (int32_t)slots[i].value;
 	}

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/copy.h"
 #include "pcap/pcap_source.h"
@@ -15,6 +16,9 @@
 #define N_BUFFERS 32 /* a burst: a mempool gives a driver those again that it has just put back */
 /* Not a power of two: the buffers would share few places in the cache (mempools of drivers spread theirs as well). */
 #define BUFFER_BYTES (2048 + 192)
+
+#define PREFETCH_BYTES 512
+#define HUGE_BYTES     ((size_t)2 << 20)
 
 struct memory_port {
 	struct port port; /* first */
@@ -46,6 +50,7 @@ static uint16_t memory_rx(struct port *port, uint16_t queue, uint16_t worker, st
 		const uint8_t *bytes = p->source.bytes + p->source.starts[next];
 		struct frame *f = &frames[i];
 
+		__builtin_prefetch(bytes + PREFETCH_BYTES); /* as drivers do */
 		f->len = (uint32_t)(p->source.starts[next + 1] - p->source.starts[next]);
 		f->hdr_len = (uint16_t)(f->len < FRAME_HDR_MAX ? f->len : FRAME_HDR_MAX);
 		f->hdr = f->buf + FRAME_HDR_ROOM;
@@ -125,6 +130,20 @@ static const struct port_ops memory_uplink_ops = {.type = "memory",
 						  .rx_arm = memory_rx_arm,
 						  .rx_for_others = true};
 
+/* As buffers of drivers and of guests are: best effort. */
+static void use_large_pages(struct pcap_source *source)
+{
+	size_t size = (source->starts[source->n] / HUGE_BYTES + 1) * HUGE_BYTES;
+	uint8_t *bytes = aligned_alloc(HUGE_BYTES, size);
+
+	if (bytes == NULL)
+		return;
+	madvise(bytes, size, MADV_HUGEPAGE);
+	memcpy(bytes, source->bytes, source->starts[source->n]);
+	free(source->bytes);
+	source->bytes = bytes;
+}
+
 struct port *memory_port_new(const char *name, const char *pcap, bool is_uplink, struct err *err)
 {
 	struct port_spec spec = {.n_queues = 1, .type = "memory"};
@@ -141,6 +160,8 @@ struct port *memory_port_new(const char *name, const char *pcap, bool is_uplink,
 		free(p);
 		return NULL;
 	}
+	if (pcap != NULL)
+		use_large_pages(&p->source);
 	return &p->port;
 }
 
