@@ -19,6 +19,7 @@ static struct snoop_event event;
 /* What overlay.c needs of the datapath. */
 void port_quiesce(void);
 void workers_wake(void);
+uint16_t datapath_n_workers(void);
 
 void port_quiesce(void)
 {
@@ -26,6 +27,11 @@ void port_quiesce(void)
 
 void workers_wake(void)
 {
+}
+
+uint16_t datapath_n_workers(void)
+{
+	return 1;
 }
 
 static int setup(void **state)
