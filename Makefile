@@ -29,6 +29,10 @@ BASE_LDFLAGS := $(EXTRA_LDFLAGS)
 DPDK_LIBDIR := $(shell pkg-config --variable=libdir libdpdk 2>/dev/null)
 DPDK_CFLAGS  = $(shell pkg-config --cflags libdpdk 2>/dev/null) -DALLOW_EXPERIMENTAL_API
 DPDK_PARTS  := eal vhost ring rcu hash mbuf mempool ethdev net cryptodev dmadev kvargs telemetry pci meter bpf
+# Network cards for uplinks, in netloomd only: a driver that no card asks for costs its code on disk.
+DPDK_DRIVERS := bus_pci bus_vdev net_virtio net_vmxnet3 net_ena net_e1000 net_igc net_ixgbe net_i40e net_iavf net_ice common_iavf
+DPDK_CARDS   = -Wl,--whole-archive $(DPDK_DRIVERS:%=$(DPDK_LIBDIR)/librte_%.a) -Wl,--no-whole-archive \
+	$(DPDK_LIBDIR)/librte_security.a $(DPDK_LIBDIR)/librte_timer.a $(DPDK_LIBDIR)/librte_net.a
 DPDK_LIBS    = -Wl,--whole-archive $(DPDK_LIBDIR)/librte_mempool_ring.a -Wl,--no-whole-archive \
 	-Wl,--start-group $(DPDK_PARTS:%=$(DPDK_LIBDIR)/librte_%.a) -Wl,--end-group -lbsd -lnuma -lm -ldl -lpthread
 
@@ -40,6 +44,7 @@ TAP_SRC      := $(wildcard tap/*.c)
 TOPO_SRC     := $(wildcard control/topo/*.c)
 HTTP_SRC     := $(wildcard control/http/*.c)
 GRAPH_SRC    := $(wildcard control/graph/*.c)
+WEB_SRC      := $(wildcard control/web/*.c)
 LAB_SRC      := $(filter-out control/lab/netloom.c,$(wildcard control/lab/*.c))
 VM_SRC       := $(filter-out vm-runner/main.c,$(wildcard vm-runner/*.c vm-runner/*/*.c))
 
@@ -73,19 +78,23 @@ $(B)/guests/%: tests/guests/%.c tests/guests/guest.c tests/guests/nic.c $(wildca
 $(B)/obj/datapath/base/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath
 $(B)/obj/datapath/%.o:      CFLAGS = $(BASE_CFLAGS) -Idatapath $(DPDK_CFLAGS)
 $(B)/obj/vxlan/%.o:         CFLAGS = $(BASE_CFLAGS) -Idatapath
-$(B)/obj/tap/%.o:           CFLAGS = $(BASE_CFLAGS) -Idatapath -I.
+$(B)/obj/tap/%.o:           CFLAGS = $(BASE_CFLAGS) -Idatapath -I. $(DPDK_CFLAGS)
 $(B)/obj/control/nl/%.o:    CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. $(shell pkg-config --cflags libnl-route-3.0)
 $(B)/obj/tests/unit/tap/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. -Itests $(DPDK_CFLAGS)
 $(B)/obj/tests/unit/nl/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. -Itests
 $(B)/obj/tests/unit/vxlan/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Ivxlan -Itests
 $(B)/obj/control/http/%.o:  CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
 $(B)/obj/control/graph/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
+$(B)/obj/control/web/%.o:   CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
 $(B)/obj/control/topo/%.o:  CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
 $(B)/obj/control/lab/%.o:   CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol
 $(B)/obj/control/%.o:       CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. $(DPDK_CFLAGS)
 $(B)/obj/vm-runner/%.o:     CFLAGS = $(BASE_CFLAGS) -Idatapath -Ivm-runner
 $(B)/obj/tests/unit/vm-runner/%.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -Ivm-runner -Itests
 $(B)/obj/tests/unit/%.o:    CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. -Itests $(DPDK_CFLAGS)
+
+# The page is a part of the program
+$(B)/obj/control/web/files.o: $(wildcard web/*)
 
 # What is compiled in changes with PREFIX
 $(call obj,$(LAB_SRC)): $(B)/prefix
@@ -111,6 +120,7 @@ $(B)/libvxlan.a:    $(call obj,$(VXLAN_SRC))
 $(B)/libtap.a:      $(call obj,$(TAP_SRC))
 $(B)/libtopo.a:     $(call obj,$(TOPO_SRC))
 $(B)/libhttp.a:     $(call obj,$(HTTP_SRC))
+$(B)/libweb.a:      $(call obj,$(WEB_SRC))
 $(B)/libgraph.a:    $(call obj,$(GRAPH_SRC))
 $(B)/liblab.a:      $(call obj,$(LAB_SRC))
 $(B)/libvm.a:       $(call obj,$(VM_SRC))
@@ -123,11 +133,12 @@ VM_LIBS      := -levent_core -ljansson -l:libcrypto.a -lseccomp -lcap-ng -llz4 -
 $(B)/netloomd: $(B)/obj/control/netloomd.o $(B)/libcontrol.a $(B)/libhttp.a $(B)/libtap.a $(B)/libvxlan.a \
 		$(B)/libdatapath.a $(B)/libbase.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(CONTROL_LIBS) $(HTTP_LIBS)
+	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_CARDS) $(DPDK_LIBS) $(CONTROL_LIBS) $(HTTP_LIBS)
 
-$(B)/netloom: $(B)/obj/control/lab/netloom.o $(B)/liblab.a $(B)/libgraph.a $(B)/libtopo.a $(B)/libbase.a
+$(B)/netloom: $(B)/obj/control/lab/netloom.o $(B)/libweb.a $(B)/liblab.a $(B)/libgraph.a $(B)/libtopo.a \
+		$(B)/libhttp.a $(B)/libbase.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(LAB_LIBS)
+	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(LAB_LIBS) $(HTTP_LIBS) -lpthread
 
 $(B)/vm-runner: $(B)/obj/vm-runner/main.o $(B)/libvm.a $(B)/libbase.a
 	$(call say,LD,$@)

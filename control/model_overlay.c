@@ -9,6 +9,7 @@
 
 #include "json_read.h"
 #include "model.h"
+#include "tap/nic_device.h"
 
 static const char *const csum_words[] = {
 	[VTEP_CSUM_AUTO] = "auto",
@@ -79,8 +80,47 @@ static void source_ports_parse(const struct json_reader *reader, struct model_up
 	uplink->src_port_max = (uint16_t)max;
 }
 
+/* nic00-03.0 for 0000:00:03.0: a name the kernel takes. */
+static void shadow_name(const char *pci, char ifname[16])
+{
+	unsigned int domain = 0, bus = 0, device = 0, function = 0;
+
+	sscanf(pci, "%4x:%2x:%2x.%1x", &domain, &bus, &device, &function);
+	if (domain == 0)
+		snprintf(ifname, 16, "nic%02x-%02x.%x", bus & 0xff, device & 0x1f, function & 7);
+	else
+		snprintf(ifname, 16, "n%04x-%02x-%02x.%x", domain & 0xffff, bus & 0xff,
+			 device & 0x1f, function & 7);
+}
+
+/* A card that netloomd drives itself. */
+static void card_parse(const struct json_reader *reader, char ifname[16],
+		       struct model_uplink *uplink, struct model_tap *shadow)
+{
+	char pci[sizeof(uplink->config.pci)];
+
+	if (!json_read_string(reader, "pci", pci, sizeof(pci)))
+		return;
+	if (!nic_device_check(pci)) {
+		problems_add(reader->problems, PROBLEM_PARAMS,
+			     "%s: \"pci\": \"%s\" is no PCI address such as \"0000:00:03.0\"; "
+			     "`lspci -D` lists them",
+			     reader->what, pci);
+		return;
+	}
+	memcpy(uplink->config.pci, pci, sizeof(pci));
+	if (!json_read_has(reader, "ifname"))
+		shadow_name(pci, ifname);
+	if (json_read_has(reader, "mode"))
+		problems_add(reader->problems, PROBLEM_PARAMS,
+			     "%s: \"mode\" is for kernel interfaces; this uplink is a card of "
+			     "netloomd's own",
+			     reader->what);
+	model_tap_addresses_parse(reader, shadow);
+}
+
 void model_uplink_parse(const struct json_reader *reader, char ifname[16],
-			struct model_uplink *uplink)
+			struct model_uplink *uplink, struct model_tap *shadow)
 {
 	uint32_t udp_port = VXLAN_UDP_PORT;
 	const json_t *list;
@@ -89,7 +129,15 @@ void model_uplink_parse(const struct json_reader *reader, char ifname[16],
 	size_t i;
 	int mode;
 
-	if (json_read_need(reader, "ifname") && json_read_string(reader, "ifname", ifname, 16)) {
+	if (json_read_has(reader, "pci"))
+		card_parse(reader, ifname, uplink, shadow);
+	else if (json_read_has(reader, "addresses"))
+		problems_add(reader->problems, PROBLEM_PARAMS,
+			     "%s: \"addresses\" is for uplinks with \"pci\"; those of a kernel "
+			     "interface are the kernel's: `ip address add`",
+			     reader->what);
+	if ((json_read_has(reader, "pci") || json_read_need(reader, "ifname")) &&
+	    json_read_string(reader, "ifname", ifname, 16)) {
 		unfit = nl_ifname_check(ifname);
 		if (unfit != NULL)
 			problems_add(reader->problems, PROBLEM_PARAMS, "%s: \"ifname\": \"%s\": %s",
@@ -117,7 +165,7 @@ void model_uplink_parse(const struct json_reader *reader, char ifname[16],
 bool model_uplink_equal(const struct model_uplink *a, const struct model_uplink *b)
 {
 	if (a->config.udp_port != b->config.udp_port || a->config.mode != b->config.mode ||
-	    a->config.n_locals != b->config.n_locals)
+	    strcmp(a->config.pci, b->config.pci) != 0 || a->config.n_locals != b->config.n_locals)
 		return false;
 	for (uint8_t i = 0; i < a->config.n_locals; i++) {
 		if (!vxlan_ip_equal(&a->config.locals[i], &b->config.locals[i]))
@@ -126,7 +174,8 @@ bool model_uplink_equal(const struct model_uplink *a, const struct model_uplink 
 	return true;
 }
 
-void model_uplink_print(const char *ifname, const struct model_uplink *uplink, json_t *object)
+void model_uplink_print(const char *ifname, const struct model_uplink *uplink,
+			const struct model_tap *shadow, json_t *object)
 {
 	json_t *list = json_array();
 	char text[46];
@@ -138,9 +187,14 @@ void model_uplink_print(const char *ifname, const struct model_uplink *uplink, j
 	json_object_set_new(object, "ifname", json_string(ifname));
 	json_object_set_new(object, "local", list);
 	json_object_set_new(object, "udp_port", json_integer(uplink->config.udp_port));
-	json_object_set_new(object, "mode", json_string(mode_words[uplink->config.mode]));
 	snprintf(text, sizeof(text), "%u-%u", uplink->src_port_min, uplink->src_port_max);
 	json_object_set_new(object, "source_ports", json_string(text));
+	if (uplink->config.pci[0] == '\0') {
+		json_object_set_new(object, "mode", json_string(mode_words[uplink->config.mode]));
+		return;
+	}
+	json_object_set_new(object, "pci", json_string(uplink->config.pci));
+	model_tap_addresses_print(shadow, object);
 }
 
 /* "inherit", or a number */

@@ -23,6 +23,8 @@ struct json_reader;
 struct model;
 struct model_port;
 
+struct model_tap;
+
 struct model_uplink {
 	struct uplink_config config;
 	uint16_t src_port_min, src_port_max; /* of the packets we send */
@@ -80,12 +82,16 @@ static inline size_t model_vni_bytes(const struct model_vni *vni)
 /** model_vni_may_join() - Whether a VTEP that the VNI does not name joins once it is heard */
 bool model_vni_may_join(const struct model_vni *vni, const struct model_vtep *vtep);
 
-/** model_uplink_parse() - Read `ifname`, `local`, `udp_port`, `source_ports`; faults go to the reader's problems */
+/**
+ * model_uplink_parse() - Read `ifname` or `pci`, `local`, `udp_port`, `source_ports`, `mode`; faults go to the reader's problems
+ * @shadow: `addresses` of a card's interface in the kernel
+ */
 void model_uplink_parse(const struct json_reader *reader, char ifname[16],
-			struct model_uplink *uplink);
+			struct model_uplink *uplink, struct model_tap *shadow);
 /** model_uplink_equal() - Whether two uplinks have the same addresses and UDP port: what needs no new sockets */
 bool model_uplink_equal(const struct model_uplink *a, const struct model_uplink *b);
-void model_uplink_print(const char *ifname, const struct model_uplink *uplink, json_t *object);
+void model_uplink_print(const char *ifname, const struct model_uplink *uplink,
+			const struct model_tap *shadow, json_t *object);
 
 /** model_vtep_parse() - Read {name, owner?, uplink, remote, ...}; see model_switch_parse() */
 void model_vtep_parse(const json_t *value, const char *place, struct model_vtep *vtep,

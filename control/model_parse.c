@@ -107,7 +107,7 @@ static const struct {
 	{"socket", MODEL_TYPE_VHOST_USER}, {"guest", MODEL_TYPE_VHOST_USER},
 	{"server", MODEL_TYPE_VHOST_USER}, {"rx", MODEL_TYPE_PCAP},
 	{"tx", MODEL_TYPE_PCAP},	   {"peer", MODEL_TYPE_PATCH},
-	{"netns", MODEL_TYPE_TAP},	   {"addresses", MODEL_TYPE_TAP},
+	{"netns", MODEL_TYPE_TAP},	   {"pci", MODEL_TYPE_UPLINK},
 	{"local", MODEL_TYPE_UPLINK},	   {"udp_port", MODEL_TYPE_UPLINK},
 	{"mode", MODEL_TYPE_UPLINK},	   {"source_ports", MODEL_TYPE_UPLINK},
 	{"erspan", MODEL_TYPE_ERSPAN},
@@ -158,6 +158,11 @@ static void type_parse(const struct json_reader *reader, struct model_port *port
 		problems_add(reader->problems, PROBLEM_PARAMS,
 			     "%s: \"mac\" belongs to types vhost-user and tap, this port is %s",
 			     reader->what, types[type]);
+	if (json_read_has(reader, "addresses") && strcmp(types[type], MODEL_TYPE_TAP) != 0 &&
+	    strcmp(types[type], MODEL_TYPE_UPLINK) != 0)
+		problems_add(reader->problems, PROBLEM_PARAMS,
+			     "%s: \"addresses\" belongs to types tap and uplink, this port is %s",
+			     reader->what, types[type]);
 	if (strcmp(types[type], MODEL_TYPE_VHOST_USER) == 0 ||
 	    strcmp(types[type], MODEL_TYPE_TAP) == 0)
 		json_read_uint(reader, "queues", 1, PORT_QUEUES_MAX, &n_queues);
@@ -178,7 +183,7 @@ static void type_parse(const struct json_reader *reader, struct model_port *port
 	} else if (strcmp(types[type], MODEL_TYPE_TAP) == 0) {
 		model_tap_parse(reader, port->spec.ifname, &port->tap);
 	} else if (strcmp(types[type], MODEL_TYPE_UPLINK) == 0) {
-		model_uplink_parse(reader, port->spec.ifname, &port->uplink);
+		model_uplink_parse(reader, port->spec.ifname, &port->uplink, &port->tap);
 		if (json_read_has(reader, "switch") || json_read_has(reader, "wire"))
 			problems_add(
 				reader->problems, PROBLEM_PARAMS,
@@ -229,11 +234,11 @@ void model_port_parse(const json_t *value, const char *place, struct model_port 
 		      struct problems *problems)
 {
 	static const char *const keys[] = {
-		"name",		"owner",     "type",   "mtu",	   "admin",  "sticky",
-		"fdb_limit",	"socket",    "server", "queues",   "rx",     "tx",
-		"peer",		"switch",    "vlan",   "wire",	   "ifname", "netns",
-		"mac",		"addresses", "local",  "udp_port", "mode",   "impair",
-		"source_ports", "carrier",   "flap",   "guest",	   "erspan", NULL};
+		"name",	    "owner",  "type",	"mtu",	  "admin",	  "sticky",    "fdb_limit",
+		"socket",   "server", "queues", "rx",	  "tx",		  "peer",      "switch",
+		"vlan",	    "wire",   "ifname", "netns",  "mac",	  "addresses", "local",
+		"udp_port", "mode",   "pci",	"impair", "source_ports", "carrier",   "flap",
+		"guest",    "erspan", NULL};
 	static const char *const states[] = {"up", "down", NULL};
 	uint32_t mtu = MODEL_MTU_DEFAULT;
 	struct json_reader reader;

@@ -76,7 +76,7 @@ json_t *model_port_print(const struct model_port *port)
 		model_tap_print(port->spec.ifname, &port->tap, object);
 		json_object_set_new(object, "queues", json_integer(port->spec.n_queues));
 	} else if (strcmp(port->spec.type, MODEL_TYPE_UPLINK) == 0) {
-		model_uplink_print(port->spec.ifname, &port->uplink, object);
+		model_uplink_print(port->spec.ifname, &port->uplink, &port->tap, object);
 	} else if (strcmp(port->spec.type, MODEL_TYPE_ERSPAN) == 0) {
 		json_object_set_new(object, "erspan", model_erspan_print(&port->erspan));
 	}

@@ -30,7 +30,7 @@ static void mac_parse(const struct json_reader *reader, struct model_tap *tap)
 		tap->mac[i] = (uint8_t)(mac >> (40 - 8 * i));
 }
 
-static void addresses_parse(const struct json_reader *reader, struct model_tap *tap)
+void model_tap_addresses_parse(const struct json_reader *reader, struct model_tap *tap)
 {
 	const json_t *list = json_object_get(reader->object, "addresses");
 	json_t *item;
@@ -76,13 +76,27 @@ void model_tap_parse(const struct json_reader *reader, char ifname[16], struct m
 			     "%s: \"netns\" is empty; leave it out for netloomd's own namespace",
 			     reader->what);
 	mac_parse(reader, tap);
-	addresses_parse(reader, tap);
+	model_tap_addresses_parse(reader, tap);
+}
+
+void model_tap_addresses_print(const struct model_tap *tap, json_t *object)
+{
+	char text[INET6_ADDRSTRLEN + 8], host[INET6_ADDRSTRLEN];
+	json_t *list = json_array();
+
+	for (uint8_t i = 0; i < tap->n_addresses; i++) {
+		const struct nl_address *address = &tap->addresses[i];
+
+		inet_ntop(address->family, address->bytes, host, sizeof(host));
+		snprintf(text, sizeof(text), "%s/%u", host, address->prefix_len);
+		json_array_append_new(list, json_string(text));
+	}
+	json_object_set_new(object, "addresses", list);
 }
 
 void model_tap_print(const char *ifname, const struct model_tap *tap, json_t *object)
 {
-	char text[INET6_ADDRSTRLEN + 8], host[INET6_ADDRSTRLEN];
-	json_t *list = json_array();
+	char text[18];
 
 	json_object_set_new(object, "ifname", json_string(ifname));
 	if (tap->netns[0] != '\0')
@@ -92,14 +106,7 @@ void model_tap_print(const char *ifname, const struct model_tap *tap, json_t *ob
 			 tap->mac[1], tap->mac[2], tap->mac[3], tap->mac[4], tap->mac[5]);
 		json_object_set_new(object, "mac", json_string(text));
 	}
-	for (uint8_t i = 0; i < tap->n_addresses; i++) {
-		const struct nl_address *address = &tap->addresses[i];
-
-		inet_ntop(address->family, address->bytes, host, sizeof(host));
-		snprintf(text, sizeof(text), "%s/%u", host, address->prefix_len);
-		json_array_append_new(list, json_string(text));
-	}
-	json_object_set_new(object, "addresses", list);
+	model_tap_addresses_print(tap, object);
 }
 
 int model_tap_settle(const struct model *before, struct model *next)

@@ -27,6 +27,10 @@ struct model_tap {
 /** model_tap_parse() - Read `ifname`, `netns`, `mac`, `addresses`; faults go to the reader's problems */
 void model_tap_parse(const struct json_reader *reader, char ifname[16], struct model_tap *tap);
 
+/** model_tap_addresses_parse(), model_tap_addresses_print() - `addresses` alone */
+void model_tap_addresses_parse(const struct json_reader *reader, struct model_tap *tap);
+void model_tap_addresses_print(const struct model_tap *tap, json_t *object);
+
 /** model_tap_print() - Add what model_tap_parse() reads to @object */
 void model_tap_print(const char *ifname, const struct model_tap *tap, json_t *object);
 

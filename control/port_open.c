@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "tap/erspan_port.h"
 #include "tap/tap_port.h"
+#include "tap/uplink_nic.h"
 #include "tap/uplink_port.h"
 #include "vxlan/tunnel_port.h"
 
@@ -73,12 +74,42 @@ close_port:
 	return ret;
 }
 
+/* The card's shadow gets the card's MAC address, and is set up like a tap. */
+static int card_open(const struct model_port *port, struct port **out, struct err *err)
+{
+	struct nl_link_setup setup = {
+		.ifname = port->spec.ifname,
+		.mtu = port->mtu,
+		.up = true,
+		.n_addresses = port->tap.n_addresses,
+		.addresses = port->tap.addresses,
+	};
+	int ret = uplink_nic_new(&port->spec, &port->uplink.config, port->mtu, out, err);
+
+	if (ret != 0)
+		return ret;
+	setup.mac = uplink_nic_mac(*out);
+	ret = nl_link_configure(&setup, err);
+	if (ret == 0)
+		return 0;
+	(*out)->ops->close(*out);
+	*out = NULL;
+	return ret;
+}
+
+static int uplink_open(const struct model_port *port, struct port **out, struct err *err)
+{
+	return port->uplink.config.pci[0] != '\0'
+		       ? card_open(port, out, err)
+		       : uplink_port_new(&port->spec, &port->uplink.config, out, err);
+}
+
 int port_open(const struct model_port *port, struct port **out, struct err *err)
 {
 	const struct port_ops *ops = ops_find(port->spec.type);
 
 	if (strcmp(port->spec.type, MODEL_TYPE_UPLINK) == 0)
-		return uplink_port_new(&port->spec, &port->uplink.config, out, err);
+		return uplink_open(port, out, err);
 	if (strcmp(port->spec.type, MODEL_TYPE_VXLAN) == 0)
 		return tunnel_port_new(&port->spec, port->index, out, err);
 	if (strcmp(port->spec.type, MODEL_TYPE_ERSPAN) == 0)

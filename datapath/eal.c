@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * DPDK's environment, reduced to what a switch without devices needs: nothing is written to /run or
- * /dev/hugepages, no PCI device is touched, the workers are threads of our own (worker.c).
+ * DPDK's environment, reduced to what a switch needs: nothing is written to /run or /dev/hugepages, the workers are threads of our
+ * own (worker.c). PCI devices are only looked at where a network card has been given to DPDK, and taken when an
+ * uplink names one.
  */
 #include "eal.h"
 
@@ -18,6 +19,7 @@
 #include <rte_log.h>
 
 #include "base/log.h"
+#include "eal_cards.h"
 
 #define HUGEPAGE_DIR "/sys/kernel/mm/hugepages/hugepages-2048kB/"
 #define MEMORY_MB    32	 /* in hugepages, more is taken when needed */
@@ -124,12 +126,14 @@ static int init_without_traces(int argc, char **argv)
 int eal_start(bool hugepages, struct err *err)
 {
 	char lcores[32], memory[16];
+	enum eal_cards cards = eal_cards_look();
 	char *argv[] = {
 		"netloomd",
-		"--no-pci",
+		/* an address no machine has: known are all, taken is none */
+		cards == EAL_CARDS_NONE ? "--no-pci" : "--allow=ffff:ff:1f.7",
 		"--no-telemetry",
 		"--no-shconf",
-		"--iova-mode=va",
+		cards == EAL_CARDS_PHYSICAL && hugepages ? "--iova-mode=pa" : "--iova-mode=va",
 		"--log-level=*:info",
 		"--lcores",
 		lcores,

@@ -54,6 +54,9 @@ test  python3-scapy          frames that are not ours
 test  dpdk-dev               dpdk-testpmd: a front-end and a back-end that are not ours
 test  openvswitch-switch-dpdk a switch that is not ours, for vm-runner
 test  tshark                 a dissector that is not ours
+test  chromium               the page, clicked
+test  chromium-driver        drives it
+test  python3-selenium       drives it
 test  prometheus             promtool checks the metrics
 test  acpica-tools           iasl checks vm-runner's tables
 test  nfdump                 reads what its collector kept

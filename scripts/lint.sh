@@ -18,8 +18,10 @@ tracked()
 scripts_of()
 {
 	tracked | while read -r f; do
-		case $f in *.c | *.h | *.md | *.pcap | tests/fuzz/corpus/*) continue ;; esac
-		read -r first <"$f" 2>/dev/null && [[ $first =~ ^\#!.*($1)( |$) ]] && printf '%s\n' "$f"
+		case $f in *.c | *.h | *.js | *.css | *.md | *.pcap | tests/fuzz/corpus/*) continue ;; esac
+		if read -r first <"$f" 2>/dev/null && [[ $first =~ ^\#!.*($1)( |$) ]]; then
+			printf '%s\n' "$f"
+		fi
 	done
 }
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "uplink_nic.h"
 #include "uplink_packet.h"
 #include "uplink_socket.h"
 #include "uplink_tx.h"
@@ -121,6 +122,10 @@ void uplink_send(struct port *port, struct frame_out *outs, uint16_t n, uint8_t 
 	uint32_t packets;
 	uint64_t bytes;
 
+	if (port->ops == &uplink_nic_ops) {
+		uplink_nic_send(port, outs, n, outer_len);
+		return;
+	}
 	if (!atomic_load_explicit(&uplink->usable, memory_order_relaxed)) {
 		for (uint16_t i = 0; i < n; i++)
 			outs[i].drop = DROP_NOT_CONNECTED;
@@ -185,15 +190,10 @@ static const struct port_ops uplink_port_ops = {
 static int sockets_open(struct uplink_port *uplink, struct err *err)
 {
 	struct epoll_event event = {.events = EPOLLIN};
-	int ret;
+	int ret = uplink_socket_udp_all(&uplink->config, uplink->udp_fds, &uplink->n_udp, err);
 
-	for (uint8_t i = 0; i < uplink->config.n_locals; i++) {
-		ret = uplink_socket_udp(&uplink->config.locals[i], uplink->config.udp_port,
-					&uplink->udp_fds[i], err);
-		if (ret != 0)
-			return ret;
-		uplink->n_udp++;
-	}
+	if (ret != 0)
+		return ret;
 	ret = uplink_socket_packet(uplink->config.udp_port, &uplink->fd, err);
 	if (ret != 0)
 		return ret;
@@ -316,6 +316,10 @@ void uplink_port_follow(struct port *port, const struct uplink_link *link)
 	bool usable = link->usable;
 	char text[sizeof(uplink->detail)];
 
+	if (port->ops == &uplink_nic_ops) {
+		uplink_nic_follow(port, link);
+		return;
+	}
 	snprintf(text, sizeof(text), "%s", link->detail);
 	if (uplink->ifindex != link->ifindex) {
 		int ret = uplink_socket_bind(uplink->fd, link->ifindex);

@@ -19,6 +19,7 @@ enum uplink_mode { UPLINK_AUTO, UPLINK_AF_XDP, UPLINK_AF_PACKET };
 struct uplink_config {
 	uint16_t udp_port;
 	uint8_t mode; /* enum uplink_mode */
+	char pci[16]; /* of a card that netloomd drives itself, or "": a kernel interface */
 	uint8_t n_locals;
 	struct vxlan_ip locals[UPLINK_LOCALS_MAX]; /* our VTEP addresses */
 };
@@ -35,7 +36,7 @@ struct uplink_link {
 
 /**
  * uplink_port_new() - Make the port; it is bound to no interface yet
- * @spec: name, ifname
+ * @spec: name, ifname; config.pci is ""
  *
  * Return: 0, or -errno with @err filled; it ends with ops->close(). Context: control thread.
  */

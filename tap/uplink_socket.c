@@ -132,3 +132,14 @@ int uplink_socket_udp(const struct vxlan_ip *address, uint16_t udp_port, int *ou
 	return err_set(err, error, "cannot take UDP port %u of %s: %s", udp_port, text,
 		       strerror(error));
 }
+
+int uplink_socket_udp_all(const struct uplink_config *config, int *fds, uint8_t *n, struct err *err)
+{
+	for (*n = 0; *n < config->n_locals; (*n)++) {
+		int ret = uplink_socket_udp(&config->locals[*n], config->udp_port, &fds[*n], err);
+
+		if (ret != 0)
+			return ret;
+	}
+	return 0;
+}

@@ -8,8 +8,7 @@
 
 #include <stdint.h>
 
-#include "base/err.h"
-#include "vxlan/vxlan.h"
+#include "uplink_port.h"
 
 /**
  * uplink_socket_packet() - Open the packet socket, not yet bound to an interface: nothing arrives
@@ -34,5 +33,9 @@ int uplink_socket_bind(int fd, int ifindex);
  * The address need not exist yet. Return: 0, or -errno with @err filled: -EADDRINUSE if another VTEP of this host has it.
  */
 int uplink_socket_udp(const struct vxlan_ip *address, uint16_t udp_port, int *fd, struct err *err);
+
+/** uplink_socket_udp_all() - The same for all addresses of an uplink; @n counts what is open, also after a failure */
+int uplink_socket_udp_all(const struct uplink_config *config, int *fds, uint8_t *n,
+			  struct err *err);
 
 #endif

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <linux/virtio_net.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,13 +62,26 @@ bool uplink_tx_rows_known(void)
 	return known > 0;
 }
 
-/* One per thread that ever sent; threads live as long as the process. */
+static pthread_key_t batch_key;
+
+static void batch_key_make(void)
+{
+	pthread_key_create(&batch_key, free);
+}
+
+/* One per thread that ever sent; goes with it. NULL without memory. */
 static struct batch *batch_get(void)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	static _Thread_local struct batch *batch;
 
-	if (batch == NULL)
+	if (batch == NULL && pthread_once(&once, batch_key_make) == 0) {
 		batch = calloc(1, sizeof(*batch));
+		if (pthread_setspecific(batch_key, batch) != 0) {
+			free(batch);
+			batch = NULL;
+		}
+	}
 	return batch;
 }
 

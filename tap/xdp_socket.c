@@ -14,8 +14,8 @@
 #define MEMORY_BYTES(chunk) ((size_t)2 * XDP_SOCKET_CHUNKS * (chunk))
 #define KICKS_MAX	    64 /* a kick sends 32 packets at least */
 
-#define BUSY_WAIT_US	    2000
-#define BUSY_TRIES	    25
+#define BUSY_WAIT_US 2000
+#define BUSY_TRIES   25
 
 #ifndef SOL_XDP
 #define SOL_XDP 283

@@ -20,7 +20,7 @@
 #define WIRE_WIDTH   196.0 /* of a column whose machines are wired to each other */
 #define ROW_HEIGHT   82.0
 #define TIER_HEIGHT  128.0
-#define GROUP_GAP    36.0
+#define GROUP_GAP    72.0
 #define MARGIN	     48.0
 #define NOBODY	     SIZE_MAX
 
@@ -258,7 +258,7 @@ static void tier_place(struct layout *layout, int tier, size_t *row)
 			x = free_from;
 		shift += x - layout->ideal[row[i]];
 		graph->nodes[row[i]].x = x;
-		free_from = x + COLUMN_WIDTH + 64;
+		free_from = x + COLUMN_WIDTH + 100;
 	}
 	/* Who was pushed was pushed to the right: give half of it back to all. */
 	for (size_t i = 0; n > 0 && i < n; i++) {

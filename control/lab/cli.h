@@ -72,6 +72,8 @@ int cmd_down(const struct command *command, int argc, char **argv);
 int cmd_ps(const struct command *command, int argc, char **argv);
 int cmd_events(const struct command *command, int argc, char **argv);
 int cmd_graph(const struct command *command, int argc, char **argv);
+int cmd_top(const struct command *command, int argc, char **argv);
+int cmd_web(const struct command *command, int argc, char **argv);
 int cmd_show(const struct command *command, int argc, char **argv);
 int cmd_console(const struct command *command, int argc, char **argv);
 int cmd_exec(const struct command *command, int argc, char **argv);

@@ -108,6 +108,8 @@ static void port_type_set(json_t *port, const struct topo *topo, const struct to
 	json_t *addresses;
 
 	json_object_set_new(port, "queues", json_integer(link->queues));
+	mac_format(nic->mac, mac);
+	json_object_set_new(port, "mac", json_string(mac));
 	if (node->kind == TOPO_VM) {
 		json_object_set_new(port, "type", json_string("vhost-user"));
 		json_object_set_new(
@@ -119,8 +121,6 @@ static void port_type_set(json_t *port, const struct topo *topo, const struct to
 	json_object_set_new(port, "ifname", json_string(own->ifname));
 	if (topo_nic_netns(topo, node, nic)[0] != '\0')
 		json_object_set_new(port, "netns", json_string(topo_nic_netns(topo, node, nic)));
-	mac_format(nic->mac, mac);
-	json_object_set_new(port, "mac", json_string(mac));
 	json_object_set_new(port, "mtu", json_integer(nic->mtu));
 	addresses = json_array();
 	for (size_t i = 0; i < node->n_addresses; i++) {

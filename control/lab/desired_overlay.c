@@ -4,6 +4,7 @@
 #include "lab/desired.h"
 #include "lab/desired_impair.h"
 #include "topo/span.h"
+#include "topo/uplink.h"
 
 #define SEGMENT_VLAN 1 /* of a link's switch, where nothing else is */
 
@@ -87,28 +88,44 @@ static json_t *vni_object(const struct topo *topo, const struct topo_node *node,
 		"announce", vni->announce, "learn_vteps", vni->learn_vteps, "tag", tags[vni->tag]);
 }
 
+static json_t *uplink_port_name(const struct topo *topo)
+{
+	const struct topo_host *self = &topo->hosts[topo->self];
+
+	return json_sprintf("%s/%s:%s", topo->name, self->name, uplink_name(self->uplink));
+}
+
 static void uplink_add(const struct topo *topo, json_t *ports)
 {
 	const struct topo_host *self = &topo->hosts[topo->self];
+	const struct topo_uplink *uplink = self->uplink;
 	json_t *local = json_array();
+	json_t *port;
 
 	for (size_t i = 0; i < self->n_vteps; i++)
 		json_array_append_new(local, json_string(self->vteps[i].text));
-	json_array_append_new(
-		ports, json_pack("{s:o, s:s, s:s, s:o, s:i}", "name",
-				 json_sprintf("%s/%s:%s", topo->name, self->name, self->uplink),
-				 "type", "uplink", "ifname", self->uplink, "local", local,
-				 "udp_port", (int)self->udp_port));
+	port = json_pack("{s:o, s:s, s:o, s:i, s:s*, s:s*, s:s*, s:s*}", "name",
+			 uplink_port_name(topo), "type", "uplink", "local", local, "udp_port",
+			 (int)self->udp_port, "ifname", uplink->ifname, "pci", uplink->pci, "mode",
+			 uplink->mode, "source_ports", uplink->source_ports);
+	if (uplink->mtu != 0)
+		json_object_set_new(port, "mtu", json_integer(uplink->mtu));
+	for (size_t i = 0; i < uplink->addresses.n; i++) {
+		if (i == 0)
+			json_object_set_new(port, "addresses", json_array());
+		json_array_append_new(json_object_get(port, "addresses"),
+				      json_string(uplink->addresses.items[i]));
+	}
+	json_array_append_new(ports, port);
 }
 
 static json_t *vtep_object(const struct topo *topo, size_t host, const char *address)
 {
-	const struct topo_host *self = &topo->hosts[topo->self];
 	const struct topo_host *other = &topo->hosts[host];
-	json_t *vtep = json_pack(
-		"{s:o, s:o, s:s, s:i, s:s*}", "name", desired_vtep_name(topo, host), "uplink",
-		json_sprintf("%s/%s:%s", topo->name, self->name, self->uplink), "remote", address,
-		"udp_port", (int)other->udp_port, "checksum", other->checksum);
+	json_t *vtep =
+		json_pack("{s:o, s:o, s:s, s:i, s:s*}", "name", desired_vtep_name(topo, host),
+			  "uplink", uplink_port_name(topo), "remote", address, "udp_port",
+			  (int)other->udp_port, "checksum", other->checksum);
 
 	if (other->dscp >= 0)
 		json_object_set_new(vtep, "dscp", json_integer(other->dscp));

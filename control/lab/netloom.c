@@ -100,6 +100,36 @@ static const struct command commands[] = {
 	 "It begins with the state of every VM.\n\n"
 	 "  --count N     end after so many lines\n",
 	 cmd_events},
+	{"top", "[--sort rate|packets|drops|name] [--speed 10G] [--once] [LAB]",
+	 "the busiest ports, workers and drops, each second",
+	 "  netloom top\n"
+	 "  netloom top --sort drops campus\n"
+	 "  netloom top --once >report.txt               one look, for a file\n\n"
+	 "IN and OUT are the switch's: in is what the port's peer sends. UTILISED is of the link's "
+	 "rate limit\n"
+	 "if it has one, else of --speed: a virtual cable has no speed of its own.\n\n"
+	 "q quits, s sorts by the next column, space pauses, arrows and page keys scroll.\n",
+	 cmd_top},
+	{"web", "[--listen [ADDRESS:]PORT] [--host NAME]... [LAB]",
+	 "the page: the topology, live, in a browser",
+	 "  netloom web                                  prints the address to open, token "
+	 "included\n"
+	 "  netloom web --listen 0                       any free port\n"
+	 "  netloom web --listen 192.0.2.7:9180 --host lab.example\n\n"
+	 "Links by load, rates, VLANs, stations, drops as sentences; cut and impair links, start "
+	 "and "
+	 "stop\n"
+	 "machines, capture, consoles. What the page does it does by running netloom, and says the "
+	 "command.\n\n"
+	 "It listens on loopback, port 9180, and every request needs the token. From elsewhere, "
+	 "let "
+	 "ssh\n"
+	 "bring it to you: `ssh -L 9180:localhost:9180 HOST`. With --listen ADDRESS it is plain "
+	 "HTTP "
+	 "that\n"
+	 "whoever is on the way can read.\n\n"
+	 "  --host NAME   also answer to this name (addresses and localhost always)\n",
+	 cmd_web},
 	{"console", "LAB/NODE", "the VM's console; leave with Ctrl-]",
 	 "  netloom console campus/h1\n\n"
 	 "Everything the guest prints is also in its log (`netloom log`). One console at a time.\n",
@@ -301,15 +331,22 @@ static const struct command commands[] = {
 	 cmd_sflow},
 	{"uplink",
 	 "add|set|delete NAME --interface IF --local ADDRESS[,ADDRESS] [--udp-port N]\n"
-	 "                      [--source-ports MIN-MAX] [--mode auto|af_xdp|af_packet]",
-	 "a kernel interface that leads to other hosts",
+	 "                      [--source-ports MIN-MAX] [--mode auto|af_xdp|af_packet]\n"
+	 "       add|set|delete NAME --pci ADDRESS --addresses ADDRESS/LEN[,..] --local .. [--mtu "
+	 "N]",
+	 "a network card or kernel interface that leads to other hosts",
 	 "  netloom uplink add up --interface eth0 --local 192.0.2.1\n\n"
 	 "The kernel keeps the interface; netloomd takes the VXLAN packets for these addresses.\n"
 	 "--udp-port: where we listen, 4789 unless said.\n"
 	 "--source-ports: what we send from; each inner flow keeps to one (49152-65535).\n"
 	 "--mode auto takes AF_XDP on network cards whose driver has XDP, and AF_PACKET "
 	 "elsewhere;\n"
-	 "`netloom show uplinks` says which and why.\n",
+	 "`netloom show uplinks` says which and why.\n\n"
+	 "  dpdk-devbind.py -b vfio-pci 0000:00:03.0      (before netloomd is started)\n"
+	 "  netloom uplink add up --pci 0000:00:03.0 --addresses 192.0.2.1/24 --local 192.0.2.1\n\n"
+	 "--pci: netloomd drives the card itself. In the kernel it is an interface nic00-03.0 "
+	 "with\n"
+	 "these addresses, so that routes, ARP and ping work as on any other.\n",
 	 cmd_uplink},
 	{"vtep",
 	 "add|set|delete NAME --uplink UPLINK --remote ADDRESS [--udp-port N]\n"

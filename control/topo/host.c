@@ -7,6 +7,7 @@
 
 #include "topo/span.h"
 #include "topo/suggest.h"
+#include "topo/uplink.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define NAMES_TEXT_SIZE 200
@@ -69,14 +70,6 @@ static void vtep_read(const struct value_reader *r, const struct tree_node *valu
 	host->vteps[host->n_vteps++] = vtep;
 }
 
-static bool uplink_is_name(const char *text)
-{
-	size_t len = strlen(text);
-
-	return len > 0 && len <= TOPO_IFNAME_MAX && strpbrk(text, "/ \t\n") == NULL &&
-	       strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
-}
-
 static void host_read(struct arena *arena, const struct tree_node *name,
 		      const struct tree_node *value, struct topo_host *host,
 		      struct diag_list *diags)
@@ -111,11 +104,9 @@ static void host_read(struct arena *arena, const struct tree_node *name,
 		vtep_read(&r, item, host);
 	}
 	item = tree_find(value, "uplink");
-	if (item != NULL && value_string(&r, "uplink", item, &host->uplink) &&
-	    !uplink_is_name(host->uplink))
-		diag_error(diags, item->line,
-			   "%s: `uplink: %.40s` is no name of a network interface like eth0", r.who,
-			   host->uplink);
+	if (item != NULL)
+		host->uplink = uplink_read(&r, item);
+	host->is_managed = item != NULL;
 	item = tree_find(value, "udp-port");
 	if (item != NULL)
 		value_uint(&r, "udp-port", item, 1, 65535, &host->udp_port);
@@ -226,7 +217,7 @@ void host_of_node_read(const struct topo *topo, const struct value_reader *r,
 
 	if (value == NULL && topo->n_hosts == 0)
 		return;
-	if (value == NULL && node->kind == TOPO_SWITCH && node->n_vnis > 0) {
+	if (value == NULL && node->kind == TOPO_SWITCH && node->vnis != NULL) {
 		node->hosts = UINT64_MAX >> (64 - topo->n_hosts);
 		return;
 	}
@@ -295,7 +286,7 @@ void hosts_check(const struct topo *topo, struct diag_list *diags)
 			if (span_hosts_talk(topo, i, k))
 				pair_check(topo, k, i, diags);
 		}
-		for (size_t k = 0; k < topo->n_nodes && host->uplink == NULL; k++) {
+		for (size_t k = 0; k < topo->n_nodes && !host->is_managed; k++) {
 			const struct topo_node *node = &topo->nodes[k];
 
 			if (node->hosts != UINT64_C(1) << i)
@@ -328,7 +319,7 @@ int host_select(struct topo *topo, const char *name, struct err *err)
 	if (topo->self < 0)
 		return err_set(err, EINVAL, "lab \"%s\" has no host \"%.60s\"; --host is one of %s",
 			       topo->name, name, host_names(topo, text));
-	if (topo->hosts[topo->self].uplink == NULL) {
+	if (!topo->hosts[topo->self].is_managed) {
 		topo->self = -1;
 		return err_set(err, EINVAL,
 			       "host \"%s\" has no `uplink`: the file says that netloom does not "

@@ -310,7 +310,7 @@ void span_check(struct topo *topo, struct diag_list *diags)
 
 		if (node->kind != TOPO_SWITCH || node->hosts == 0)
 			continue;
-		if (node->n_vnis == 0 && !is_alone)
+		if (node->vnis == NULL && !is_alone)
 			diag_error(diags, node->line,
 				   "node \"%s\" is on several hosts and says no VLAN that joins "
 				   "them; write vxlan: { 10: 10010 }, VLAN and VNI",

@@ -91,11 +91,22 @@ struct topo_vtep {
 	unsigned int line;
 };
 
+/* A host's interface towards the others. */
+struct topo_uplink {
+	const char *ifname;	       /* of the kernel's; of a card, its shadow's, or NULL */
+	const char *pci;	       /* address of a card that netloomd drives, or NULL */
+	const char *mode;	       /* "auto", "af_xdp", "af_packet"; NULL: auto */
+	const char *source_ports;      /* "49152-65535"; NULL: that */
+	struct topo_strings addresses; /* of a card */
+	unsigned int mtu;	       /* of a card, 0: the usual */
+};
+
 /* A machine that runs a part of the lab. */
 struct topo_host {
 	const char *name;
 	unsigned int line;
-	const char *uplink; /* its interface towards the others; NULL: netloom does not run there */
+	bool is_managed; /* it has an `uplink`: netloom runs there */
+	const struct topo_uplink *uplink;
 	unsigned int udp_port;
 	int dscp;	      /* of packets to it; -1: as inside */
 	const char *checksum; /* of packets to it: "auto", "on", "zero"; NULL: as netloomd does */
@@ -133,7 +144,7 @@ struct topo_node {
 	enum topo_reserved reserved[16]; /* per last nibble of 01:80:C2:00:00:0X */
 	const char *peer_port;		 /* its interface where TOPO_RESERVED_PEER goes, or NULL */
 	unsigned int peer_port_line;
-	struct topo_vni *vnis; /* its VLANs that reach its other hosts */
+	struct topo_vni *vnis; /* its VLANs that reach its other hosts; NULL: no `vxlan` */
 	size_t n_vnis;
 	/* of a VM */
 	const char *kernel; /* NULL: the default image's */

@@ -117,12 +117,13 @@ static void vlan_read(const struct value_reader *r, const struct tree_node *key,
 void span_vxlan_read(const struct value_reader *r, const struct tree_node *value,
 		     struct topo_node *node)
 {
+	/* Also with nothing good in it: then the switch has said that it spans. */
+	node->vnis = arena_alloc(r->arena, (value->n + 1) * sizeof(*node->vnis));
 	if (value->kind != TREE_MAP) {
 		diag_error(r->diags, value->line,
 			   "%s: `vxlan` is a map of VLANs and VNIs like { 10: 10010 }", r->who);
 		return;
 	}
-	node->vnis = arena_alloc(r->arena, value->n * sizeof(*node->vnis));
 	for (size_t i = 0; i < value->n; i++)
 		vlan_read(r, value->items[2 * i], value->items[2 * i + 1], node);
 }

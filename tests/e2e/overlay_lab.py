@@ -219,7 +219,8 @@ class Host:
 
     def vni_set(self, vlan, **changed):
         old = [v for v in self.call("vni.list")["vnis"] if v["vni"] == 10000 + vlan]
-        keys = ("vteps", "mtu", "flood", "learning", "bum_limit", "tag")
+        keys = ("vteps", "mtu", "flood", "learning", "bum_limit", "too_big_limit", "tag", "learn_vteps", "suppress", "announce",
+                "neighbours")
         kept = {k: old[0][k] for k in keys if old and k in old[0]}
         self.call("vni.set", vni=10000 + vlan, switch="s", vlan=vlan, **dict(kept, **changed))
 

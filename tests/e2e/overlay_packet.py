@@ -14,6 +14,7 @@ ETH_P_ALL, SOL_PACKET, PACKET_AUXDATA, PACKET_IGNORE_OUTGOING, SO_RCVBUFFORCE = 
 AUXDATA, TP_STATUS_VLAN_VALID = "IIIHHHH", 0x10
 IP4, IP6, ARP, TAG = 0x0800, 0x86dd, 0x0806, 0x8100
 UDP, TCP, ICMP6 = 17, 6, 58
+OTHER_PORT = 8472  # that a VTEP may listen on
 
 
 def checksum(data, start=0):
@@ -60,17 +61,34 @@ def tcp_syn(src, dst, sport, dport):
     return header[:16] + struct.pack("!H", checksum(header, pseudo(src, dst, TCP, 20))) + header[18:]
 
 
-def arp_request(src_mac, src, dst, tags=()):
-    return eth("ff:ff:ff:ff:ff:ff", src_mac, ARP, struct.pack("!HHBBH", 1, IP4, 6, 4, 1) + mac(src_mac) + address(src) +
-               bytes(6) + address(dst), tags)
+def arp(op, src_mac, src, dst_mac, dst):
+    """What ARP says, without Ethernet around it."""
+    return struct.pack("!HHBBH", 1, IP4, 6, 4, op) + mac(src_mac) + address(src) + mac(dst_mac) + address(dst)
+
+
+def arp_request(src_mac, src, dst, to="ff:ff:ff:ff:ff:ff"):
+    return eth(to, src_mac, ARP, arp(1, src_mac, src, "00:00:00:00:00:00", dst))
+
+
+def arp_reply(src_mac, src, dst_mac, dst):
+    return eth(dst_mac, src_mac, ARP, arp(2, src_mac, src, dst_mac, dst))
+
+
+def nd(kind, flags, target, option, src, dst):
+    """A neighbour solicitation or advertisement in IPv6."""
+    body = struct.pack("!BBHI", kind, 0, 0, flags << 24) + address(target) + option
+    body = body[:2] + struct.pack("!H", checksum(body, pseudo(src, dst, ICMP6, len(body)))) + body[4:]
+    return l3(src, dst, ICMP6, body, ttl=255)
 
 
 def solicitation(src_mac, src, dst):
     last = address(dst)[-3:]
     group = socket.inet_ntop(socket.AF_INET6, address("ff02::1:ff00:0")[:13] + last)
-    body = struct.pack("!BBHI", 135, 0, 0, 0) + address(dst) + b"\1\1" + mac(src_mac)
-    body = body[:2] + struct.pack("!H", checksum(body, pseudo(src, group, ICMP6, len(body)))) + body[4:]
-    return eth("33:33:ff:" + ":".join(f"{b:02x}" for b in last), src_mac, IP6, l3(src, group, ICMP6, body, ttl=255))
+    return eth("33:33:ff:" + last.hex(":"), src_mac, IP6, nd(135, 0, dst, b"\1\1" + mac(src_mac), src, group))
+
+
+def advertisement(src_mac, src, dst_mac, dst, flags=0x60):
+    return eth(dst_mac, src_mac, IP6, nd(136, flags, src, b"\2\1" + mac(src_mac), src, dst))
 
 
 def datagram(dst_mac, src_mac, src, dst, payload=b"netloom", sport=4000, dport=9, tos=0, tags=()):
@@ -147,8 +165,9 @@ class Outer:
         else:
             return None
         self.sport, dport, self.udp_len, self.udp_sum = struct.unpack("!HHHH", frame[off:off + 8])
-        if dport != 4789 or len(frame) < off + 16:
+        if dport not in (4789, OTHER_PORT) or len(frame) < off + 16:
             return None
+        self.dport = dport
         self.flags, self.vni = struct.unpack("!II", frame[off + 8:off + 16])
         self.vni, self.reserved = self.vni >> 8, (self.vni & 0xff) | (self.flags & 0xf7ffffff)
         self.inner, self.frame = frame[off + 16:], frame

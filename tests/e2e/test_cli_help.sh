@@ -33,7 +33,7 @@ expect()
 	fi
 }
 
-commands="validate graph up down ps show events console exec link log start stop restart test wire switch port"
+commands="validate graph up down ps show events top web console exec link log start stop restart test wire switch port"
 expect 0 "Usage: netloom COMMAND" "$netloom" --help
 for command in $commands; do
 	# In the list, and with a help of its own that shows an example.
@@ -49,6 +49,9 @@ expect 2 'did you mean "validate"?' "$netloom" valdate
 expect 0 "netloom " "$netloom" --version
 expect 2 "which file?" "$netloom" validate
 expect 2 "one lab file" "$netloom" up
+expect 2 "with --host and one of hostA, hostB" "$netloom" up "$repo/examples/overlay.yaml"
+expect 2 'has no host "hostC"' "$netloom" up --host hostC "$repo/examples/overlay.yaml"
+expect 2 'leave out `--host hostA`' "$netloom" up --host hostA "$repo/examples/campus.yaml"
 expect 2 "no number of seconds" "$netloom" up --timeout soon x.yaml
 expect 2 "none of svg" "$netloom" graph --format png x.yaml
 expect 3 "no/such.yaml" "$netloom" graph no/such.yaml
@@ -56,6 +59,10 @@ expect 1 "No such file" "$netloom" graph --output "$dir/no/where.svg" "$repo/exa
 expect 0 "trunk 10,20" "$netloom" graph "$repo/examples/campus.yaml"
 expect 0 'taillabel="p1"' "$netloom" graph --format dot "$repo/examples/campus.yaml"
 expect 0 "flowchart TB" "$netloom" graph --format mermaid "$repo/examples/campus.yaml"
+expect 2 "no speed like" "$netloom" top --speed fast
+expect 2 "none of rate" "$netloom" top --sort size
+expect 2 "no terminal" "$netloom" top
+expect 4 "no netloomd answers" "$netloom" top --once
 expect 2 "which lab?" "$netloom" down
 expect 2 'did you mean "ports"?' "$netloom" show prots
 expect 2 "is not LAB/NODE" "$netloom" exec campus -- true

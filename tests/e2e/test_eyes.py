@@ -9,9 +9,11 @@ What netloomd shows of itself: metrics that Prometheus' own checker accepts, and
 
 Both pcap files hold a broadcast of the same station; a third port has nobody behind it.
 """
+import fcntl
 import http.client
 import json
 import os
+import pty
 import re
 import select
 import shutil
@@ -21,11 +23,13 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("BUILD", os.path.join(REPO, "build"))
+NETLOOM = os.path.join(BUILD, "netloom")
 LIMIT_S = 60
 
 
@@ -167,6 +171,47 @@ def metrics_say_what_happened(lab):
     assert lab.metric('netloom_port_up{port="sink",lab=""}') == 0
 
 
+def top_is_a_screen_of_rates(lab):
+    """On a terminal of 30 rows: rates, the reason of the drops, keys; and the terminal is put back."""
+    once = subprocess.run([NETLOOM, "top", "--once"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    assert "worker 0" in once and "not-connected: nobody is attached" in once and "\033" not in once, once
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    before = termios.tcgetattr(theirs)
+    process = subprocess.Popen([NETLOOM, "top", "--sort", "name"], stdin=theirs, stdout=theirs, stderr=theirs,
+                               env=dict(os.environ, TERM="xterm"))
+    seen = b""
+
+    def read_until(text):
+        nonlocal seen
+        end = time.monotonic() + LIMIT_S
+        while text not in seen:
+            assert time.monotonic() < end and process.poll() is None, seen[-2000:]
+            if select.select([ours], [], [], 1)[0]:
+                seen += os.read(ours, 65536)
+    try:
+        read_until(b"by name")
+        assert b"\033[?1049h" in seen and b"UTILISED" in seen and b"absent" in seen, seen
+        screen = seen.split(b"\033[H")[1].decode()
+        lines = [re.sub(r"\033\[[^A-Za-z]*[A-Za-z]", "", line) for line in screen.splitlines()]
+        assert len(lines) <= 30 and max(map(len, lines)) <= 100 and "DROPS" in lines[3], lines
+        os.write(ours, b"s")
+        read_until(b"by rate")
+        os.write(ours, b" ")
+        read_until(b"PAUSED")
+        os.write(ours, b"q")
+        assert process.wait(LIMIT_S) == 0
+        seen += os.read(ours, 65536)
+        assert seen.rstrip().endswith(b"\033[?1049l"), seen[-100:]
+        assert termios.tcgetattr(theirs) == before
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        os.close(ours)
+        os.close(theirs)
+
+
 def promtool_accepts_them(lab):
     checked = subprocess.run(["promtool", "check", "metrics"], input=lab.metrics(), text=True,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
@@ -239,7 +284,7 @@ def main():
     lab = None
     try:
         lab = Lab(folder)
-        for test in (events_are_told, metrics_say_what_happened, promtool_accepts_them,
+        for test in (events_are_told, metrics_say_what_happened, top_is_a_screen_of_rates, promtool_accepts_them,
                      names_are_documented, hostile_requests_are_refused):
             test(lab)
             print("ok   " + test.__name__)

@@ -17,7 +17,8 @@ import signal
 import socket
 import sys
 
-from overlay_lab import Host, SKIP, iperf, main, pings, reachable, run, wait_for
+from overlay_lab import SKIP, Host, ip, main, run, wait_for
+from overlay_traffic import iperf, pings, reachable
 
 
 def kernel_vtep(lab, number, remotes, ipv6=False):
@@ -25,9 +26,8 @@ def kernel_vtep(lab, number, remotes, ipv6=False):
     netns = lab.netns(f"k{number}")
     lab.attach(netns, number, f"k{number}")
     mine = f"2001:db8::{number}" if ipv6 else f"192.0.2.{number}"
-    run("ip", "link", "add", "vx0", "type", "vxlan", "id", "10010", "local", mine, "dstport", "4789", netns=netns)
-    run("ip", "address", "add", f"10.0.10.{number}/24", "dev", "vx0", netns=netns)
-    run("ip", "link", "set", "vx0", "mtu", "1430", "up", netns=netns)
+    ip(netns, f"link add vx0 type vxlan id 10010 local {mine} dstport 4789", f"address add 10.0.10.{number}/24 dev vx0",
+       "link set vx0 mtu 1430 up")
     for n in remotes:
         run("bridge", "fdb", "append", "00:00:00:00:00:00", "dev", "vx0", "dst",
             f"2001:db8::{n}" if ipv6 else f"192.0.2.{n}", netns=netns)
@@ -54,7 +54,7 @@ def the_kernels_packets_pass_and_vxlan_is_ours(lab, ipv6=False):
     kernel = kernel_vtep(lab, 9, [1], ipv6)
     with_xdp(a, 9, ipv6=ipv6)
     assert xdp_on(a)
-    guest = a.guest("g", 10, "10.0.10.1", mtu=1430)
+    guest = a.guest("g", 10, mtu=1430)
     reachable(guest, "10.0.10.9")
     assert pings(kernel, "10.0.10.1", 3)
     assert pings(a.netns, "192.0.2.9") and pings(a.netns, "2001:db8::9")
@@ -71,7 +71,7 @@ def two_netloomds(lab):
     a, b = lab.host(1), lab.host(2)
     with_xdp(a, 2)
     with_xdp(b, 1)
-    g1, g2 = a.guest("g", 10, "10.0.10.1"), b.guest("g", 10, "10.0.10.2")
+    g1, g2 = a.guest("g", 10), b.guest("g", 10)
     reachable(g1, "10.0.10.2")
     print(f"   TCP {iperf(lab, g2, g1, '10.0.10.2'):.2f} Gb/s")
 
@@ -80,7 +80,8 @@ class Second(Host):
     """One more netloomd in the namespace of another."""
 
     def __init__(self, first):
-        self.lab, self.number, self.netns, self.guests = first.lab, first.number + 100, first.netns, {}
+        self.lab, self.number, self.netns = first.lab, first.number + 100, first.netns
+        self.guests, self.ports = {}, {}
         self.dir = first.dir + "-second"
         os.mkdir(self.dir)
         self.socket = os.path.join(self.dir, "netloomd.sock")
@@ -107,7 +108,7 @@ def what_happens_to_the_interface(lab):
     a, b = lab.host(1), lab.host(2)
     with_xdp(a, 2)
     b.peers(1)
-    g1, _ = a.guest("g", 10, "10.0.10.1"), b.guest("g", 10, "10.0.10.2")
+    g1, _ = a.guest("g", 10), b.guest("g", 10)
     reachable(g1, "10.0.10.2")
 
     run("ip", "link", "set", "u0", "down", netns=a.netns)

@@ -153,6 +153,34 @@ topology:
   nodes:
     h1: { kind: vm, vmm: vm-runner, disk: { file: 'd.raw,readonly=off', mode: readonly } }"
 
+# Several hosts: each finding of one file, on its line.
+cat >"$dir/hosts.yaml" <<'LAB'
+name: lab
+topology:
+  hosts:
+    hostA: { vtep: 239.1.1.1, uplink: eth0 }
+    hostB: { vtep: 192.0.2.2, uplink: eth0 }
+    hostC: { vtep: 192.0.2.2, uplink: eth0 }
+  nodes:
+    sw1: { kind: switch, vxlan: { 10: 0 } }
+    sw2: { kind: switch, vxlan: { 10: 16777216 } }
+    sw3: { kind: switch, vxlan: { 10: 10010, 20: 10010 } }
+    h1: { kind: vm, host: hostD }
+    h2: { kind: vm }
+    h3: { kind: vm, host: hostB }
+  links:
+    - { endpoints: ["h3:eth1", "sw3:p1"], host: { eth: lab0 } }
+LAB
+bad 4 '`vtep: 239.1.1.1` is a multicast address' <"$dir/hosts.yaml"
+for finding in "6: host \"hostC\": the VTEP address 192.0.2.2 is host \"hostB\"'s already" '8: node "sw1": VNI 0 names no network' \
+	'9: node "sw2": VNI 16777216 does not fit' '10: VNI 10010 is given twice' \
+	'11: node "h1": host "hostD" is not defined in `hosts`; did you mean "hostA"?' \
+	'12: node "h2" has no `host`; write on which it is: hostA, hostB, hostC' \
+	'15: link: with `host`, which is one end'; do
+	grep -qF "lab.yaml:$finding" "$dir/err" || fail "not found: $finding"
+done
+[ "$(wc -l <"$dir/err")" -eq 8 ] || fail "several hosts: $(cat "$dir/err")"
+
 # Not a file at all.
 "$netloom" validate "$dir/absent.yaml" 2>"$dir/err" && fail "an absent file is valid"
 grep -q 'No such file' "$dir/err" || fail "an absent file: $(cat "$dir/err")"

@@ -8,13 +8,37 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "topo/host.h"
 #include "topo/reach.h"
+#include "topo/span.h"
 #include "topo/topo.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void model_walk(const struct topo *topo)
+/* From every host's point of view: what is here and crosses has a VNI and a way to the other host. */
+static void hosts_walk(struct topo *topo)
 {
+	for (size_t h = 0; h < topo->n_hosts; h++) {
+		if (host_select(topo, topo->hosts[h].name, NULL) < 0)
+			continue;
+		for (size_t i = 0; i < topo->n_links; i++) {
+			const struct topo_link *link = &topo->links[i];
+			size_t other;
+
+			if (!span_link_crosses(topo, link) || !span_link_is_here(topo, link))
+				continue;
+			other = span_link_host_towards(topo, link);
+			assert(link->vni > 0 && link->vni <= TOPO_VNI_MAX);
+			assert(other < topo->n_hosts && other != h);
+			assert(span_hosts_talk(topo, h, other));
+			assert(span_vtep(topo, other, h) != NULL);
+		}
+	}
+}
+
+static void model_walk(struct topo *topo)
+{
+	hosts_walk(topo);
 	for (size_t i = 0; i < topo->n_links; i++) {
 		for (int end = 0; end < 2; end++)
 			assert(topo->links[i].ends[end].node_index < topo->n_nodes);

@@ -1,10 +1,10 @@
 /* links: vxlan datapath base */
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What an uplink may be sent: a packet is decapsulated, and what comes out is parsed, answered, encapsulated again and written.
+ * What an uplink may be sent: a packet is decapsulated, and what comes out is parsed, overheard, answered, encapsulated again and written.
  *
  * Input: byte 0 chooses segment length, byte 1 offload wishes and repairs, then the packet. With repairs on, the
- * outer IPv4 header checksum is made right, so that mutations get past it.
+ * outer IPv4 header's and the inner ICMPv6 checksum are made right, so that mutations get past them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +16,16 @@
 #include "l4.h"
 #include "neigh.h"
 #include "packet.h"
+#include "snoop.h"
 #include "suppress.h"
 #include "toobig.h"
+#include "unfilled.h"
 #include "wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { REPAIR = 1, NEEDS_CSUM = 2, CSUM_VALID = 4, GSO4 = 8, GSO6 = 16 };
+enum { UNFILLED = NEEDS_CSUM | CSUM_VALID }; /* which together mean nothing else */
 
 static struct vtep_table *table;
 static struct neigh_table *neighbours;
@@ -52,8 +55,13 @@ static void setup(void)
 				 .peers = peers,
 				 .n_vnis = 3,
 				 .vnis = vnis};
-	struct neigh_entry neighbour = {
-		.vni = 10010, .ip = {.b = {10, 0, 10, 2}}, .mac = {2, 0, 0, 0, 0, 0x0b}};
+	static const struct neigh_entry known[2] = {
+		{.vni = 10010, .ip = {.b = {10, 0, 10, 2}}, .mac = {2, 0, 0, 0, 0, 0x0b}},
+		{.vni = 10010,
+		 .ip = {.is_v6 = 1, .b = {0xfd, 0, [7] = 10, [15] = 2}},
+		 .mac = {2, 0, 0, 0, 0, 0x0b},
+		 .is_router = true,
+		 .is_static = true}};
 
 	for (int i = 0; i < 2; i++)
 		peers[i].nexthops[0] = (struct vtep_nexthop){.mtu = 9000, .resolved = true};
@@ -64,7 +72,7 @@ static void setup(void)
 						 .n_members = 2,
 						 .members = members};
 	check(vtep_table_new(&spec, &table, NULL) == 0);
-	neighbours = neigh_table_new(&neighbour, 1);
+	neighbours = neigh_table_new(known, 2);
 	check(neighbours != NULL);
 }
 
@@ -91,6 +99,61 @@ static void set_headers_len(struct frame *f)
 
 	if (f->offload.gso != FRAME_GSO_NONE && tcp + 20 <= f->hdr_len)
 		f->offload.gso_hdr_len = (uint16_t)(tcp + (f->hdr[tcp + 12] >> 4) * 4);
+}
+
+/* So that ND gets past its checksum; only what is whole in the snapshot is read as ND. */
+static void repair_icmp6(struct frame *f)
+{
+	uint16_t l3 = 0, len;
+	uint8_t *ip = f->hdr, *icmp;
+
+	if (wire_ethertype(f->hdr, f->hdr_len, &l3) != WIRE_TYPE_IP6 ||
+	    f->hdr_len < l3 + WIRE_IP6_LEN + 8 || f->hdr[l3 + 6] != WIRE_PROTO_ICMP6)
+		return;
+	ip = f->hdr + l3;
+	icmp = ip + WIRE_IP6_LEN;
+	len = wire_get16(ip + 4);
+	if (len < 8 || len > f->hdr_len - l3 - WIRE_IP6_LEN)
+		return;
+	memset(icmp + 2, 0, 2);
+	checksum_store(icmp + 2, checksum_pseudo(ip + 8, 32, WIRE_PROTO_ICMP6, len) +
+					 checksum_sum(icmp, len));
+}
+
+/* An answer is a proper packet, for the one that asked. */
+static void check_reply(const struct frame *f, const struct reply *reply)
+{
+	uint16_t l3 = 0, len;
+	uint16_t type = wire_ethertype(reply->bytes, reply->len, &l3);
+	const uint8_t *ip = reply->bytes + l3;
+
+	check(reply->len <= REPLY_LEN_MAX && reply->len > l3);
+	check(memcmp(reply->bytes, f->hdr + 6, 6) == 0 || reply->bytes[0] == 0x33);
+	if (type == WIRE_TYPE_IP4) {
+		len = wire_get16(ip + 2);
+		check(len == reply->len - l3 && ip[0] == 0x45);
+		check(checksum_fold(checksum_sum(ip, WIRE_IP4_LEN)) == UINT16_MAX);
+		check(checksum_fold(checksum_sum(ip + WIRE_IP4_LEN, (size_t)len - WIRE_IP4_LEN)) ==
+		      UINT16_MAX);
+	} else if (type == WIRE_TYPE_IP6) {
+		len = wire_get16(ip + 4);
+		check(len == reply->len - l3 - WIRE_IP6_LEN && ip[0] >> 4 == 6);
+		check(checksum_fold(checksum_pseudo(ip + 8, 32, WIRE_PROTO_ICMP6, len) +
+				    checksum_sum(ip + WIRE_IP6_LEN, len)) == UINT16_MAX);
+	} else {
+		check(type == WIRE_TYPE_ARP && reply->len == l3 + WIRE_ARP_LEN);
+	}
+}
+
+/* What a frame says about its sender, who is not a group and has an address that can be one. */
+static void overhear(const struct frame *f)
+{
+	struct snoop_event event;
+
+	if (!snoop_parse(f, &event))
+		return;
+	check(memcmp(event.mac, f->hdr + 6, 6) == 0);
+	check(event.ip.is_v6 ? event.ip.b[0] != 0xff : event.ip.b[0] < 224 && event.ip.b[0] != 0);
 }
 
 static void send_on(struct frame *f)
@@ -144,6 +207,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		checksum_store(packet + 24, checksum_sum(packet + 14, 20));
 	}
 
+	if ((wishes & UNFILLED) == UNFILLED)
+		unfilled_complete(packet, (uint32_t)size);
+
 	memset(&f, 0, sizeof(f));
 	f.hdr = f.buf + FRAME_HDR_ROOM;
 	f.hdr_len = size < FRAME_HDR_MAX ? (uint16_t)size : FRAME_HDR_MAX;
@@ -170,9 +236,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(info.drop == DROP_NONE && f.len >= WIRE_ETH_LEN && f.hdr_len >= WIRE_ETH_LEN);
 		l4_parse_tags(&f);
 		set_headers_len(&f);
-		suppress_request(neighbours, 10010, &f, 1, &reply, &found);
+		if ((wishes & REPAIR) != 0)
+			repair_icmp6(&f);
+		overhear(&f);
+		if (suppress_request(neighbours, 10010, &f, 1, &reply, &found) == SUPPRESS_ANSWER)
+			check_reply(&f, &reply);
 		if (toobig_reply(&f, 1400, &reply))
-			check(reply.len <= REPLY_LEN_MAX);
+			check_reply(&f, &reply);
 		send_on(&f);
 	}
 	free(packet);

@@ -95,6 +95,7 @@ static void model_becomes_switches_ports_patches_and_wires(void **state)
 	port = named(ports, "lab/h1:eth1");
 	assert_string_equal(text(port, "type"), "vhost-user");
 	assert_string_equal(text(port, "socket"), "/run/unit/labs/lab/h1/eth1.sock");
+	assert_string_equal(text(port, "mac"), "02:df:5c:0e:6d:3a");
 	assert_string_equal(text(port, "switch"), "lab/s1");
 	assert_int_equal(json_integer_value(json_object_get(port, "mtu")), 9000);
 	trunk = json_pack("{s:[i, s, i], s:i}", "trunk", 10, "20-29", 40, "native", 10);

@@ -9,6 +9,7 @@
 
 #include "topo/host.h"
 #include "topo/span.h"
+#include "topo/uplink.h"
 #include "unit/topo/parsed.h"
 
 #define HOSTS                                                                                      \
@@ -30,7 +31,7 @@ static void nodes_know_their_host(void **state)
 
 	(void)state;
 	assert_int_equal(topo->n_hosts, 2);
-	assert_string_equal(topo->hosts[0].uplink, "eth0");
+	assert_string_equal(topo->hosts[0].uplink->ifname, "eth0");
 	assert_int_equal(topo->hosts[0].udp_port, 4789);
 	assert_int_equal(topo->hosts[1].n_vteps, 2);
 	assert_int_equal(topo_node_find(topo, "s")->hosts, 3);
@@ -99,6 +100,56 @@ static void all_that_is_wrong_with_hosts_comes_at_once(void **state)
 	expect_finding(p, 9, "`checksum: off` is unknown");
 	assert_int_equal(p->diags.n_errors, 19);
 	parsed_free(p);
+}
+
+static const struct topo_uplink *uplink_of(const char *uplink, struct parsed **p)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "name: lab\n"
+		 "topology: { hosts: { a: { vtep: 192.0.2.1, uplink: %s } }, nodes: {} }\n",
+		 uplink);
+	*p = expect_good(text);
+	return (*p)->topo.hosts[0].uplink;
+}
+
+static void expect_bad_uplink(const char *uplink, const char *sentence)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "name: lab\n"
+		 "topology: { hosts: { a: { vtep: 192.0.2.1, uplink: %s } }, nodes: {} }\n",
+		 uplink);
+	expect_error(text, 2, sentence);
+}
+
+static void an_uplink_is_an_interface_or_a_card(void **state)
+{
+	const struct topo_uplink *uplink;
+	struct parsed *p;
+
+	(void)state;
+	uplink = uplink_of("{ interface: eth0, mode: af_packet, source-ports: 50000-50009 }", &p);
+	assert_string_equal(uplink->ifname, "eth0");
+	assert_string_equal(uplink->mode, "af_packet");
+	assert_string_equal(uplink->source_ports, "50000-50009");
+	parsed_free(p);
+	uplink = uplink_of("{ pci: '0000:00:03.0', addresses: 192.0.2.1/24, mtu: 9000 }", &p);
+	assert_null(uplink->ifname);
+	assert_string_equal(uplink_name(uplink), "0000:00:03.0");
+	assert_string_equal(uplink->addresses.items[0], "192.0.2.1/24");
+	assert_int_equal(uplink->mtu, 9000);
+	parsed_free(p);
+
+	expect_bad_uplink("{ mode: auto }", "names no `interface` and no `pci` address");
+	expect_bad_uplink("{ pci: eth0 }", "is no PCI address like");
+	expect_bad_uplink("{ interface: eth0, mtu: 9000 }", "are for a card with `pci`");
+	expect_bad_uplink("{ interface: eth0, mode: xdp }", "`mode: xdp` is unknown");
+	expect_bad_uplink("{ interface: eth0, source-ports: 9-8 }", "no range of ports");
+	expect_bad_uplink("{ pci: '0000:00:03.0', addresses: 192.0.2.1 }", "no prefix length");
+	expect_bad_uplink("interface-of-16c", "no name of a network interface");
 }
 
 static void host_without_hosts_is_refused(void **state)
@@ -198,6 +249,7 @@ int main(void)
 		cmocka_unit_test(nodes_know_their_host),
 		cmocka_unit_test(hosts_may_stand_at_the_top_of_the_file),
 		cmocka_unit_test(all_that_is_wrong_with_hosts_comes_at_once),
+		cmocka_unit_test(an_uplink_is_an_interface_or_a_card),
 		cmocka_unit_test(host_without_hosts_is_refused),
 		cmocka_unit_test(hosts_that_talk_need_one_family),
 		cmocka_unit_test(both_hosts_choose_the_same_addresses),

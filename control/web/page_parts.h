@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the parts of the page's server know of each other. */
+#ifndef CONTROL_WEB_PAGE_PARTS_H
+#define CONTROL_WEB_PAGE_PARTS_H
+
+#include <event2/event.h>
+#include <jansson.h>
+
+#include "http/http.h"
+
+/** page_reply_error() - {"error": sentence} with a status */
+void page_reply_error(struct http_request *request, unsigned int status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** page_reply_json() - Steals @object */
+void page_reply_json(struct http_request *request, unsigned int status, json_t *object);
+
+/** page_body_json() - The body as an object, new reference; NULL: it has been answered with what is wrong */
+json_t *page_body_json(struct http_request *request);
+
+/**
+ * action_run() - POST /api/action
+ *
+ *   {"do": "start"|"stop"|"restart", "node": "LAB/NODE", "force"?}
+ *   {"do": "link", "target": "LAB/NODE:IF", "words": ["delay", "20ms", ...]}   as behind `netloom link set TARGET`;
+ *    and "direction"?: "in"|"out"|"both"
+ *   {"do": "admin", "port": NAME, "admin": "up"|"down"}                        of a port made by hand
+ */
+void action_run(struct event_base *base, struct http_request *request);
+
+/** action_gone() - The client of an action that runs has gone; the action goes on */
+void action_gone(struct http_request *request);
+
+/** capture_run() - POST /api/capture */
+void capture_run(struct event_base *base, struct http_request *request);
+
+/** console_open() - GET /api/console */
+void console_open(struct event_base *base, struct http_request *request);
+
+/** console_type() - POST /api/console */
+void console_type(struct http_request *request);
+
+/** console_close_all() - Let go of all guests; their streams are gone already */
+void console_close_all(void);
+
+#endif
