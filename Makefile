@@ -9,6 +9,7 @@
 # make fuzz       build the fuzz targets (clang) into build-fuzz/
 # make bench      measure the figures published in README.md
 # make deps       install the Debian packages that are missing
+# make deb        build a Debian package into build/deb/
 # make install    DESTDIR= PREFIX=/usr/local; make uninstall
 # make clean
 
@@ -97,7 +98,7 @@ $(B)/obj/tests/unit/%.o:    CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. -It
 $(B)/obj/control/web/files.o: $(wildcard web/*)
 
 # What is compiled in changes with PREFIX
-$(call obj,$(LAB_SRC)): $(B)/prefix
+$(call obj,$(shell grep -l NETLOOM_LIBDIR $(LAB_SRC))): $(B)/prefix
 $(B)/prefix: always
 	@mkdir -p $(@D)
 	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@
@@ -252,7 +253,8 @@ install: all
 	install -D -t $(INSTALLED)/bin $(PROGRAMS)
 	install -D -t $(INSTALLED)/lib/netloom control/lab/image/netloom-image
 	install -D -m 644 -t $(INSTALLED)/lib/netloom control/lab/image/modules.list
-	install -D -t $(INSTALLED)/lib/netloom/guest control/lab/image/guest/*
+	install -D -t $(INSTALLED)/lib/netloom/guest $(filter-out %/fstab %/shrc,$(wildcard control/lab/image/guest/*))
+	install -D -m 644 -t $(INSTALLED)/lib/netloom/guest control/lab/image/guest/fstab control/lab/image/guest/shrc
 	install -D -t $(INSTALLED)/lib/netloom/bench bench/netloom-bench
 	install -D -m 644 -t $(INSTALLED)/lib/netloom/bench tests/guests/traffic.py
 	install -D -m 644 -t $(INSTALLED)/lib/netloom/bench/netbench bench/netbench/*.py
@@ -260,6 +262,12 @@ install: all
 	install -D -t $(INSTALLED)/lib/netloom/bench/bench $(B)/bench/distance
 	install -D -m 644 -t $(INSTALLED)/share/netloom/examples examples/*.yaml
 	install -D -m 644 -t $(INSTALLED)/share/doc/netloom README.md LICENSE
+
+deb:
+	scripts/deps.sh --for build --for package
+	debian/rules binary DEB_DEST=$(CURDIR)/build/deb
+	debian/rules clean
+	@ls -l build/deb
 
 uninstall:
 	rm -f $(PROGRAMS:$(B)/%=$(INSTALLED)/bin/%)
@@ -269,5 +277,5 @@ clean:
 	rm -rf build build-debug build-fuzz build-clang
 
 .SECONDARY:
-.PHONY: bench-programs always all unit debug fuzzers fuzz deps check lint demo demo-overlay bench install uninstall clean
+.PHONY: bench-programs always all unit debug fuzzers fuzz deps check lint demo demo-overlay bench deb install uninstall clean
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -65,6 +65,11 @@ test  socat                  sockets in shell tests
 test  util-linux             setpriv, unshare, nsenter, flock
 test  procps                 ps
 test  git                    version, and CI's clean checkout
+package debhelper            make deb
+package dpkg-dev             make deb
+package fakeroot             make deb
+package lintian              looks at the package
+package man-db               looks at the manual pages
 lint  clang                  the second compiler, and fuzzing
 lint  libclang-rt-14-dev     clang's sanitizers and fuzzer
 lint  llvm                   readable traces from the sanitizers
@@ -78,10 +83,10 @@ LIST
 usage()
 {
 	cat <<'USAGE'
-usage: scripts/deps.sh [--for build|run|test|lint]... [--list] [--check]
+usage: scripts/deps.sh [--for build|run|test|package|lint]... [--list] [--check]
 
 Installs the Debian packages that are missing; without --for, all of them.
-  --for KIND   only what is needed to build, to run labs, to test, to check the source; may be repeated
+  --for KIND   only what is needed to build, to run labs, to test, to make a package, to check the source; may be repeated
   --list       print each package, what it is needed for, and whether it is installed; install nothing
   --check      install nothing; exit status 1 and the names when packages are missing
 USAGE
@@ -98,8 +103,8 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--for)
 		case ${2:-} in
-		build | run | test | lint) kinds="$kinds $2" ;;
-		*) die "--for wants build, run, test or lint" ;;
+		build | run | test | package | lint) kinds="$kinds $2" ;;
+		*) die "--for wants build, run, test, package or lint" ;;
 		esac
 		shift 2
 		;;
@@ -109,7 +114,7 @@ while [ $# -gt 0 ]; do
 	*) die "unknown argument \"$1\"; --help lists them" ;;
 	esac
 done
-[ -n "$kinds" ] || kinds='build run test lint'
+[ -n "$kinds" ] || kinds='build run test package lint'
 
 command -v apt-get >/dev/null || die "this is no Debian: no apt-get; scripts/deps.sh --list names what is needed"
 
@@ -126,7 +131,7 @@ while read -r kind package why; do
 		state=missing
 		missing+=("$package")
 	fi
-	[ $mode != list ] || printf '%-6s %-24s %-10s %s\n' "$kind" "$package" "$state" "$why"
+	[ $mode != list ] || printf '%-7s %-24s %-10s %s\n' "$kind" "$package" "$state" "$why"
 done < <(packages)
 
 [ $mode != list ] || exit 0

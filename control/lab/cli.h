@@ -65,6 +65,12 @@ void cli_catch_interrupts(void);
 int cli_node_split(const char *text, char lab[TOPO_NAME_MAX + 1], char node[TOPO_NAME_MAX + 1],
 		   char ifname[TOPO_IFNAME_MAX + 1], struct err *err);
 
+/** cli_commands() - The table, in netloom.c */
+const struct command *cli_commands(size_t *n);
+
+/** completion_main() - Print what the last of these words, behind `netloom`, may become */
+int completion_main(int n, char **words);
+
 /* The commands; the table is in netloom.c. */
 int cmd_validate(const struct command *command, int argc, char **argv);
 int cmd_up(const struct command *command, int argc, char **argv);
@@ -73,6 +79,8 @@ int cmd_ps(const struct command *command, int argc, char **argv);
 int cmd_events(const struct command *command, int argc, char **argv);
 int cmd_graph(const struct command *command, int argc, char **argv);
 int cmd_top(const struct command *command, int argc, char **argv);
+int cmd_doctor(const struct command *command, int argc, char **argv);
+int cmd_completion(const struct command *command, int argc, char **argv);
 int cmd_web(const struct command *command, int argc, char **argv);
 int cmd_show(const struct command *command, int argc, char **argv);
 int cmd_console(const struct command *command, int argc, char **argv);

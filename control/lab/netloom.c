@@ -390,7 +390,27 @@ static const struct command commands[] = {
 	 "`netloom show vnis` says how it is, and why; `netloom show neighbours` who has which "
 	 "address.\n",
 	 cmd_vni},
+	{"doctor", "[--json]", "whether labs run here, and what costs speed",
+	 "  netloom doctor\n\n"
+	 "Looks at rights, KVM, hugepages, CPUs, memory, limits and versions, and says for each "
+	 "what it "
+	 "costs\n"
+	 "and what to do. Changes nothing.\n"
+	 "Exit status: 0 labs run here, 1 something that they need is missing.\n",
+	 cmd_doctor},
+	{"completion", "bash|zsh|fish", "completion for a shell",
+	 "  netloom completion bash >/etc/bash_completion.d/netloom\n"
+	 "  netloom completion zsh  >/usr/local/share/zsh/site-functions/_netloom\n"
+	 "  netloom completion fish >~/.config/fish/completions/netloom.fish\n\n"
+	 "Commands, options, labs, nodes and interfaces. The Debian package brings all three.\n",
+	 cmd_completion},
 };
+
+const struct command *cli_commands(size_t *n)
+{
+	*n = ARRAY_SIZE(commands);
+	return commands;
+}
 
 static void help_print(FILE *out)
 {
@@ -399,7 +419,7 @@ static void help_print(FILE *out)
 	      "command\n\n",
 	      out);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
 	fputs("\nStart with:\n"
 	      "  netloom up examples/campus.yaml && netloom test campus\n"
 	      "  netloom down campus\n\n"
@@ -433,6 +453,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_DFL);
 	if (argc == 3 && strcmp(argv[1], "_monitor") == 0)
 		return monitor_main(argv[2]);
+	if (argc >= 2 && strcmp(argv[1], "_complete") == 0)
+		return completion_main(argc - 2, argv + 2);
 	if (argc < 2) {
 		help_print(stderr);
 		return CLI_USAGE;

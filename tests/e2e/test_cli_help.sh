@@ -33,7 +33,7 @@ expect()
 	fi
 }
 
-commands="validate graph up down ps show events top web console exec link log start stop restart test wire switch port"
+commands="validate graph up down ps show events top web doctor completion console exec link log start stop restart test wire switch port"
 expect 0 "Usage: netloom COMMAND" "$netloom" --help
 for command in $commands; do
 	# In the list, and with a help of its own that shows an example.
