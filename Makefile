@@ -236,7 +236,12 @@ $(B)/bench/vtep: $(call obj,$(wildcard bench/vtep/*.c)) $(B)/libvxlan.a $(B)/lib
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpcap
-bench-programs: all $(B)/bench/pipeline $(B)/bench/vtep
+$(B)/obj/bench/uplink.o: CFLAGS = $(BASE_CFLAGS) -Idatapath -I. $(DPDK_CFLAGS)
+$(B)/bench/uplink: $(B)/obj/bench/uplink.o $(B)/libtap.a $(B)/libvxlan.a $(B)/libdatapath.a $(B)/libbase.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpcap
+bench-programs: all $(B)/bench/pipeline $(B)/bench/vtep $(B)/bench/uplink
 bench:
 	scripts/deps.sh
 	$(MAKE) bench-programs
@@ -246,6 +251,7 @@ bench:
 	BUILD=$(abspath $(B)) bench/impair.py
 	BUILD=$(abspath $(B)) bench/v2v.py
 	BUILD=$(abspath $(B)) bench/overlay
+	BUILD=$(abspath $(B)) bench/uplink.py
 	BUILD=$(abspath $(B)) bench/vmm-boot.sh
 
 INSTALLED := $(DESTDIR)$(PREFIX)

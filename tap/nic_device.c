@@ -15,6 +15,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#define CARDS_MAX      16
 #define DESCRIPTORS    1024
 #define SPARE_MBUFS    1023 /* in caches and in our hands */
 #define DRIVER_ROOM    64   /* headers of its own that a driver wants to fit as well */
@@ -28,6 +29,18 @@
 	 RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_OUTER_IPV4_CKSUM |                      \
 	 RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO |                         \
 	 RTE_ETH_TX_OFFLOAD_VXLAN_TNL_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS)
+
+/* Cards in use; control thread. */
+static char in_use[CARDS_MAX][NIC_PCI_MAX];
+
+static char *in_use_find(const char *pci)
+{
+	for (size_t i = 0; i < CARDS_MAX; i++) {
+		if (strcmp(in_use[i], pci) == 0)
+			return in_use[i];
+	}
+	return NULL;
+}
 
 bool nic_device_check(const char *pci)
 {
@@ -188,9 +201,15 @@ static int setup(struct nic_device *nic, uint32_t mtu, struct err *err)
 
 int nic_device_open(struct nic_device *nic, const char *pci, uint32_t mtu, struct err *err)
 {
+	char *place = in_use_find("");
 	int ret;
 
 	memset(nic, 0, sizeof(*nic));
+	if (in_use_find(pci) != NULL)
+		return err_set(err, EBUSY, "PCI device %s is another uplink's", pci);
+	if (place == NULL)
+		return err_set(err, ENOSPC, "at most %d network cards are driven at once",
+			       CARDS_MAX);
 	nic->intr_fd = -1;
 	snprintf(nic->pci, sizeof(nic->pci), "%s", pci);
 	ret = probe(nic, err);
@@ -199,12 +218,18 @@ int nic_device_open(struct nic_device *nic, const char *pci, uint32_t mtu, struc
 	ret = setup(nic, mtu, err);
 	if (ret != 0)
 		nic_device_close(nic);
+	else
+		memcpy(place, nic->pci, NIC_PCI_MAX);
 	return ret;
 }
 
 void nic_device_close(struct nic_device *nic)
 {
+	char *place = in_use_find(nic->pci);
+
 	rte_eth_dev_stop(nic->port_id);
+	if (place != NULL)
+		place[0] = '\0';
 }
 
 uint32_t nic_device_mtu_max(const struct nic_device *nic)

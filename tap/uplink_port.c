@@ -339,6 +339,8 @@ void uplink_port_follow(struct port *port, const struct uplink_link *link)
 	}
 	if (atomic_load(&uplink->usable) == usable && strcmp(uplink->detail, text) == 0)
 		return;
+	if (usable)
+		uplink_socket_recover(uplink->fd);
 	atomic_store(&uplink->usable, usable);
 	memcpy(uplink->detail, text, sizeof(text));
 	port_peer_changed(port);

@@ -83,6 +83,14 @@ int uplink_socket_bind(int fd, int ifindex)
 	return bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : -errno;
 }
 
+void uplink_socket_recover(int fd)
+{
+	socklen_t len = sizeof(int);
+	int error;
+
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+}
+
 static int udp_bind(int fd, const struct vxlan_ip *address, uint16_t udp_port)
 {
 	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons(udp_port)};

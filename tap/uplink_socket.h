@@ -26,6 +26,9 @@ int uplink_socket_packet(uint16_t udp_port, int *fd, struct err *err);
  */
 int uplink_socket_bind(int fd, int ifindex);
 
+/** uplink_socket_recover() - Forget that the interface was down, which else the first packet after it would be told */
+void uplink_socket_recover(int fd);
+
 /**
  * uplink_socket_udp() - Own the UDP port of an address towards the kernel
  * @fd: out, owned by the caller; never to be read: its filter throws everything away before it is queued

@@ -24,6 +24,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -45,6 +46,26 @@ static inline int veth_command(const char *command)
 	return system(text); /* NOLINT(cert-env33-c): words of our own */
 }
 
+static inline bool veth_is_running(const char *name)
+{
+	struct ifreq ifr = {.ifr_flags = 0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &ifr), 0);
+	close(fd);
+	return (ifr.ifr_flags & IFF_RUNNING) != 0;
+}
+
+/* The kernel lets packets through a moment after the carrier is there. */
+static inline void veth_settle(void)
+{
+	for (int ms = 0; !veth_is_running("nlnear") || !veth_is_running("nlfar"); ms++) {
+		assert_true(ms < VETH_WAIT_MS);
+		usleep(1000);
+	}
+}
+
 static inline void veth_make(unsigned int queues)
 {
 	char command[320];
@@ -58,6 +79,7 @@ static inline void veth_make(unsigned int queues)
 		 "done",
 		 queues, queues, queues, queues);
 	assert_int_equal(veth_command(command), 0);
+	veth_settle();
 }
 
 static inline void veth_delete(void)
