@@ -4,7 +4,7 @@
  *
  * Theory of operation
  *   rx() takes a burst from the card. What is VXLAN for us becomes frames, whose packets are held until the release; the rest is written to
- *   the shadow. When the card is quiet, and now and then when it is not, what the kernel sends is read from the shadow and sent.
+ *   the shadow. Now and then what the kernel sends is read from the shadow and sent.
  *   A worker that is to sleep asks the card for an interrupt and looks once more: what has come in between waits in `early`. Where the
  *   driver has no interrupt, the timer looks once a millisecond; so it does where packets were there again and again and never an
  *   interrupt (DPDK's e1000 with an 82574 promises them and does not set them up). A slow timer carries the card's link over to the shadow, whose
@@ -35,7 +35,7 @@
 #include "vxlan/overlay.h"
 #include "vxlan/tunnel_rx.h"
 
-#define SHADOW_LOOK_EVERY 32 /* rx calls that find the card busy look at the shadow this often */
+#define SHADOW_LOOK_EVERY 32 /* rx calls to one look at the shadow, a system call */
 #define SHADOW_BURST	  16
 #define INTR_MISSES_MAX	  4
 #define LINK_PERIOD_NS	  250000000
@@ -225,7 +225,7 @@ static uint16_t nic_rx(struct port *port, uint16_t queue, uint16_t worker, struc
 	n_replies = overlay_reply_pop(frames, uplink->replies, max);
 	frames += n_replies;
 	n = card_rx(uplink, worker, frames, (uint16_t)(max - n_replies));
-	if (n == 0 || ++uplink->n_calls % SHADOW_LOOK_EVERY == 0) {
+	if (++uplink->n_calls % SHADOW_LOOK_EVERY == 0) {
 		from_shadow(uplink);
 		link_look(uplink);
 	}

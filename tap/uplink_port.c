@@ -28,7 +28,7 @@
 #include "vxlan/tunnel_rx.h"
 
 #define PACKET_LOOK_EVERY                                                                          \
-	32 /* rx calls that find AF_XDP busy look at the packet socket this often */
+	32 /* rx calls with AF_XDP to one look at the packet socket, a system call */
 
 struct uplink_port {
 	struct port port; /* first: see port.h */
@@ -80,7 +80,7 @@ static uint16_t uplink_rx(struct port *port, uint16_t queue, uint16_t worker, st
 	max = (uint16_t)(max - n_replies);
 	if (xdp != NULL)
 		n = uplink_xdp_rx(xdp, frames, uplink->segs, max);
-	if (n == 0 || ++uplink->n_calls % PACKET_LOOK_EVERY == 0)
+	if (xdp == NULL || ++uplink->n_calls % PACKET_LOOK_EVERY == 0)
 		n = (uint16_t)(n + uplink_packet_rx(uplink->packet, port, worker, frames + n,
 						    uplink->segs + n, (uint16_t)(max - n)));
 	return (uint16_t)(n_replies + tunnel_rx(overlay_view_current(), port, worker, frames, n,
