@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "graph/graph.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "topo/arena.h"
+#include "topo/span.h"
 
 void graph_init(struct graph *graph, const char *title)
 {
@@ -117,6 +119,23 @@ static void vlan_text(const struct topo_vlan *vlan, char *text, size_t size)
 		strncat(text, "...", size - used - 1);
 }
 
+/* "10.0.10.1/24", and "@hostA" where there are several. */
+static void detail_text(const struct topo *topo, const struct topo_node *node, char *text,
+			size_t size)
+{
+	const char *between = node->n_addresses > 0 ? " @" : "@";
+
+	snprintf(text, size, "%s", node->n_addresses > 0 ? node->addresses[0].text : "");
+	for (size_t i = 0; i < topo->n_hosts; i++) {
+		size_t used = strlen(text);
+
+		if (((node->hosts >> i) & 1) == 0)
+			continue;
+		snprintf(text + used, size - used, "%s%s", between, topo->hosts[i].name);
+		between = ", ";
+	}
+}
+
 static void nodes_add(struct graph *graph, const struct topo *topo, const char *prefix)
 {
 	for (size_t i = 0; i < topo->n_nodes; i++) {
@@ -124,11 +143,12 @@ static void nodes_add(struct graph *graph, const struct topo *topo, const char *
 		enum graph_kind kind = node->kind == TOPO_SWITCH ? GRAPH_SWITCH
 				       : node->kind == TOPO_VM	 ? GRAPH_VM
 								 : GRAPH_OTHER;
-		const char *detail = node->n_addresses > 0 ? node->addresses[0].text : "";
+		char detail[160];
 		char name[2 * TOPO_NAME_MAX + 4];
 		size_t index;
 
 		snprintf(name, sizeof(name), "%s%s", prefix, node->name);
+		detail_text(topo, node, detail, sizeof(detail));
 		index = graph_node_add(graph, name, kind, detail);
 		labels_apply(&graph->nodes[index], &node->labels);
 	}
@@ -142,7 +162,7 @@ void graph_add_topo(struct graph *graph, const struct topo *topo, const char *pr
 	for (size_t i = 0; i < topo->n_links; i++) {
 		const struct topo_link *link = &topo->links[i];
 		struct graph_edge edge = {.is_up = link->is_up};
-		char vlan[96];
+		char vlan[128];
 
 		vlan_text(&link->vlan, vlan, sizeof(vlan));
 		for (int end = 0; end < 2; end++) {
@@ -152,7 +172,12 @@ void graph_add_topo(struct graph *graph, const struct topo *topo, const char *pr
 		edge.kind = topo_link_is_wire(topo, link)    ? GRAPH_LINK_WIRE
 			    : topo_link_is_patch(topo, link) ? GRAPH_LINK_TRUNK
 							     : GRAPH_LINK_PORT;
-		edge.vlan = edge.kind == GRAPH_LINK_WIRE ? "" : vlan;
+		if (edge.kind == GRAPH_LINK_WIRE)
+			vlan[0] = '\0';
+		if (span_link_crosses(topo, link))
+			snprintf(vlan + strlen(vlan), sizeof(vlan) - strlen(vlan), "%sVNI %u",
+				 vlan[0] != '\0' ? ", " : "", link->vni);
+		edge.vlan = vlan;
 		edge.vid = link->vlan.mode == TOPO_VLAN_ACCESS ? link->vlan.vid : 0;
 		graph_edge_add(graph, &edge);
 	}

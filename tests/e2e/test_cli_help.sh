@@ -63,6 +63,8 @@ expect 2 "no speed like" "$netloom" top --speed fast
 expect 2 "none of rate" "$netloom" top --sort size
 expect 2 "no terminal" "$netloom" top
 expect 4 "no netloomd answers" "$netloom" top --once
+expect 0 "@hostA, hostB" "$netloom" graph "$repo/examples/overlay.yaml"
+expect 0 "VNI 14184767" "$netloom" graph --format dot "$repo/examples/overlay.yaml"
 expect 2 "which lab?" "$netloom" down
 expect 2 'did you mean "ports"?' "$netloom" show prots
 expect 2 "is not LAB/NODE" "$netloom" exec campus -- true
