@@ -24,6 +24,7 @@ here = os.path.dirname(os.path.abspath(__file__))
 build = os.environ.get("BUILD", os.path.join(here, "../../build"))
 netloom = os.path.join(build, "netloom")
 LAB = "name: con\ntopology:\n  nodes:\n    s1: { kind: switch }\n"
+VM = "    h1: { kind: vm }\n"  # for the stored file: the test plays its console
 LEAVE = b"\x1d"
 
 
@@ -132,6 +133,8 @@ def main():
         subprocess.run([netloom, "up", "--quiet", file.name], check=True)
         node = os.path.join(folder, "run/labs/con/h1")
         os.mkdir(node, 0o700)
+        with open(os.path.join(folder, "run/labs/con/lab.yaml"), "a", encoding="utf-8") as file:
+            file.write(VM)
         with open(os.path.join(node, "lock"), "w", encoding="utf-8") as lock:
             fcntl.fcntl(lock, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
             listener = socket.socket(socket.AF_UNIX)
