@@ -29,6 +29,7 @@ struct http_server {
 	suspended; /* libmicrohttpd must not be stopped while there are any */
 	unsigned int port;
 	bool running; /* inside MHD_run(): do not enter it again */
+	bool changed; /* connections came or went */
 	bool closing;
 	char url[128];
 };
@@ -80,6 +81,12 @@ static void server_run(struct http_server *server)
 	server->running = true;
 	MHD_run(server->daemon);
 	server->running = false;
+	if (server->changed) {
+		/* With no room for more it stops listening, and looks whether to go on only when it is run again. */
+		server->changed = false;
+		server_wake(server);
+		return;
+	}
 	if (MHD_get_timeout(server->daemon, &ms) != MHD_YES)
 		return;
 	later.tv_sec = (time_t)(ms / 1000);
@@ -333,6 +340,17 @@ static void body_add(struct http_request *request, const char *bytes, size_t len
 	request->body[request->body_len] = '\0';
 }
 
+static void connection_changed(void *arg, struct MHD_Connection *connection, void **context,
+			       enum MHD_ConnectionNotificationCode what)
+{
+	struct http_server *server = arg;
+
+	(void)connection;
+	(void)context;
+	(void)what;
+	server->changed = true;
+}
+
 static enum MHD_Result request_queue(struct http_request *request)
 {
 	struct MHD_Response *response = request->response;
@@ -511,6 +529,7 @@ int http_server_new(struct event_base *base, const struct http_options *options,
 		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
 		request_step, server, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, request_done, server,
+		MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)HTTP_CONNECTIONS_MAX,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)HTTP_IDLE_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES, MHD_OPTION_END);
