@@ -44,8 +44,10 @@ static struct frame *cut(struct pipeline *pl, const struct snapshot *cfg,
 	memcpy(f, from, offsetof(struct frame, buf));
 	memset(&f->offload, 0, sizeof(f->offload)); /* what is cut is not segmented nor summed */
 	f->hdr = f->buf;
-	f->hdr_len = (uint16_t)frame_out_copy(
-		out, f->buf, len < sizeof(f->buf) ? len : (uint32_t)sizeof(f->buf));
+	f->hdr_len = (uint16_t)(head < sizeof(f->buf) ? head : sizeof(f->buf));
+	if (f->hdr_len > len)
+		f->hdr_len = (uint16_t)len;
+	frame_out_copy(out, f->buf, f->hdr_len);
 	f->len = len;
 	f->is_cut = true;
 	f->segs = segs;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lab/desired_impair.h"
+#include "lab/desired_mirror.h"
 #include "lab/desired_overlay.h"
 #include "lab/rundir.h"
 #include "topo/mac.h"
@@ -171,6 +172,7 @@ json_t *desired_apply_params(const struct topo *topo)
 	json_t *ports = json_array();
 	json_t *vteps = json_array();
 	json_t *vnis = json_array();
+	json_t *mirrors = json_array();
 
 	for (size_t i = 0; i < topo->n_nodes; i++) {
 		if (topo->nodes[i].kind == TOPO_SWITCH && span_node_is_here(topo, &topo->nodes[i]))
@@ -184,8 +186,10 @@ json_t *desired_apply_params(const struct topo *topo)
 		}
 	}
 	desired_overlay_add(topo, switches, ports, vteps, vnis);
-	return json_pack("{s:s, s:o, s:o, s:o, s:o}", "owner", topo->name, "switches", switches,
-			 "ports", ports, "vteps", vteps, "vnis", vnis);
+	desired_mirrors_add(topo, switches, ports, mirrors);
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "owner", topo->name, "switches",
+			 switches, "ports", ports, "vteps", vteps, "vnis", vnis, "mirrors",
+			 mirrors);
 }
 
 json_t *desired_nothing(const char *lab)

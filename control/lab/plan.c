@@ -127,8 +127,11 @@ static void plan_leavers(const struct topo *topo, char **names, int n, struct pl
 /* Without a daemon everything is new. */
 static json_t *changes_all(const json_t *apply)
 {
-	static const char *const keys[][2] = {
-		{"switches", "switch"}, {"ports", "port"}, {"vteps", "vtep"}, {"vnis", "vni"}};
+	static const char *const keys[][2] = {{"switches", "switch"},
+					      {"ports", "port"},
+					      {"vteps", "vtep"},
+					      {"vnis", "vni"},
+					      {"mirrors", "mirror"}};
 	json_t *changes = json_array();
 	const json_t *object;
 	size_t i;

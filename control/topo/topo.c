@@ -15,6 +15,7 @@
 #include "topo/check.h"
 #include "topo/host.h"
 #include "topo/link.h"
+#include "topo/mirror.h"
 #include "topo/node.h"
 #include "topo/tree.h"
 #include "topo/value.h"
@@ -116,8 +117,8 @@ static void hosts_find(struct topo *topo, struct value_reader *r, const struct t
 int topo_parse(struct topo *topo, const char *text, size_t len, struct diag_list *diags)
 {
 	static const char *const root_keys[] = {"name", "topology", "hosts", "description"};
-	static const char *const topology_keys[] = {"defaults", "kinds", "groups",
-						    "hosts",	"nodes", "links"};
+	static const char *const topology_keys[] = {"defaults", "kinds", "groups", "hosts",
+						    "nodes",	"links", "mirrors"};
 	struct value_reader r = {.arena = &topo->arena, .diags = diags, .who = "lab"};
 	const struct tree_node *topology;
 	struct tree_node *root;
@@ -148,6 +149,7 @@ int topo_parse(struct topo *topo, const char *text, size_t len, struct diag_list
 	hosts_find(topo, &r, root, topology);
 	nodes_read(topo, &r, topology);
 	links_read(topo, &r, topology);
+	mirrors_read(topo, &r, tree_find(topology, "mirrors"));
 	check_topology(topo, tree_find(topology, "nodes"), diags);
 	return diags->n_errors == 0 ? 0 : -EINVAL;
 }

@@ -207,6 +207,20 @@ struct topo_link {
 	unsigned int vni_line; /* 0: chosen */
 };
 
+/* Copies of what goes over links. */
+struct topo_mirror {
+	unsigned int line;
+	struct topo_strings of; /* "h1:eth1", "sw1" */
+	const char *to;		/* "h9:eth1"; NULL: the analyser at `erspan` */
+	const char *erspan;	/* its address, or NULL */
+	unsigned int session;
+	unsigned int erspan_type; /* 2 or 3 */
+	uint16_t vid;		  /* 0: all */
+	const char *direction;	  /* "both", "in", "out"; NULL: not said */
+	const char *filter;	  /* NULL: none */
+	unsigned int snaplen;	  /* 0: whole frames */
+};
+
 struct topo {
 	struct arena arena; /* owns everything below */
 	const char *name;
@@ -214,6 +228,8 @@ struct topo {
 	size_t n_nodes;
 	struct topo_link *links;
 	size_t n_links;
+	struct topo_mirror *mirrors;
+	size_t n_mirrors;
 	struct topo_host *hosts; /* none: all is on the one host that runs it */
 	size_t n_hosts;
 	int self; /* the host this is about, from host_select(); -1: none */

@@ -173,6 +173,46 @@ def test_erspan(lab):
         cli(lab, "port", "delete", name)
 
 
+LAB_FILE = """
+name: mm
+topology:
+  nodes:
+    sw: {{ kind: switch }}
+    side: {{ kind: switch }}
+    a: {{ kind: tap, netns: {a} }}
+    b: {{ kind: tap, netns: {b} }}
+    p: {{ kind: tap, netns: {p} }}
+  links:
+    - {{ endpoints: ["a:lab1", "sw:p1"], vlan: {{ access: 10 }} }}
+    - {{ endpoints: ["b:lab1", "sw:p2"], vlan: {{ access: 10 }} }}
+    - {{ endpoints: ["p:lab1", "side:p1"] }}
+  mirrors:
+    - {{ of: [a:lab1], to: p:lab1, filter: "not ip6" }}
+    - {{ of: sw, vlan: 10, erspan: 127.0.0.9, session: 7, erspan-type: 3, snaplen: 100 }}
+"""
+
+
+def test_lab_file(lab):
+    path = lab.path("mm.yaml")
+    with open(path, "w") as file:
+        file.write(LAB_FILE.format(**lab.ns))
+    cli(lab, "up", "--quiet", path)
+    mirrors = {m["name"]: m for m in lab.call("mirror.list")["mirrors"]}
+    assert sorted(mirrors) == ["mm/mirror-1", "mm/mirror-2"], mirrors
+    assert mirrors["mm/mirror-1"]["of"] == ["mm/a:lab1"] and mirrors["mm/mirror-1"]["to"] == "mm/p:lab1", mirrors
+    assert mirrors["mm/mirror-2"] == dict(mirrors["mm/mirror-2"], of=["mm/sw"], vlan=10, direction="in", snaplen=100,
+                                          to="mm/erspan-2", detail=""), mirrors
+    generation = lab.call("status")["generation"]
+    cli(lab, "up", "--quiet", path)
+    assert lab.call("status")["generation"] == generation, "the same file again changed something"
+    cli(lab, "down", "mm")
+    assert not lab.call("mirror.list")["mirrors"]
+    with open(path, "w") as file:
+        file.write(LAB_FILE.format(**lab.ns).replace("of: [a:lab1]", "of: [x:lab1]").replace("session: 7,", "vlam: 7,"))
+    text = cli(lab, "validate", path, rc=3)
+    assert '15: mirror 1: "x:lab1" is no end of a link' in text and "did you mean `vlan`?" in text, text
+
+
 def test_sflow(lab):
     """nfdump's collector gets samples and counters; tshark reads every field."""
     flows = lab.path("flows")
@@ -231,4 +271,4 @@ if __name__ == "__main__":
             print(f"needs {tool}")
             sys.exit(77)
     sys.exit(eyes_lab.main("abcdp", ("--threads", "2"), [
-        set_up, test_a_link, test_a_vlan, test_filter_and_snaplen, test_refused_and_lasting, test_erspan, test_sflow]))
+        set_up, test_a_link, test_a_vlan, test_filter_and_snaplen, test_refused_and_lasting, test_erspan, test_lab_file, test_sflow]))

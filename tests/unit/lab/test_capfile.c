@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A capture's way into files, and frames from descriptions. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lab/capfile.h"
+#include "lab/describe.h"
+
+static char dir[] = "/tmp/netloom-capfile-XXXXXX";
+
+static size_t block(uint8_t *to, uint32_t type, uint32_t body, uint8_t fill)
+{
+	uint32_t length = 12 + body;
+
+	memcpy(to, &type, 4);
+	memcpy(to + 4, &length, 4);
+	memset(to + 8, fill, body);
+	memcpy(to + 8 + body, &length, 4);
+	return length;
+}
+
+/* A section, two interfaces, @n packets of 1000 bytes. */
+static size_t stream(uint8_t *to, int n)
+{
+	size_t at = block(to, 0x0a0d0d0a, 16, 1);
+
+	at += block(to + at, 1, 8, 2);
+	at += block(to + at, 1, 8, 3);
+	for (int i = 0; i < n; i++)
+		at += block(to + at, 6, 1000, (uint8_t)i);
+	return at;
+}
+
+static off_t size_of(const char *name)
+{
+	char path[128];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return stat(path, &status) == 0 ? status.st_size : -1;
+}
+
+static void gone(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void pieces_of_any_size_make_the_same_file(void **state)
+{
+	static uint8_t bytes[30000];
+	size_t n = stream(bytes, 20), piece;
+	char path[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/x", dir);
+	for (piece = 1; piece < 5000; piece = piece * 2 + 1) {
+		struct capfile file = {.path = path, .fd = -1};
+		struct err err = {.text = ""};
+
+		assert_int_equal(capfile_open(&file, &err), 0);
+		for (size_t at = 0; at < n; at += piece)
+			assert_int_equal(capfile_feed(&file, bytes + at,
+						      n - at < piece ? n - at : piece, &err),
+					 0);
+		assert_int_equal(file.n_packets, 20);
+		assert_int_equal(capfile_close(&file, &err), 0);
+		assert_int_equal(size_of("x"), n);
+	}
+	gone("x");
+}
+
+static void a_ring_keeps_the_latest_and_each_file_stands_alone(void **state)
+{
+	static uint8_t bytes[100000];
+	size_t n = stream(bytes, 90), front = stream(bytes, 0);
+	struct capfile file = {.fd = -1, .rotate_bytes = 10000, .rotate_files = 3};
+	struct err err = {.text = ""};
+	char path[128];
+
+	(void)state;
+	stream(bytes, 90);
+	snprintf(path, sizeof(path), "%s/r", dir);
+	file.path = path;
+	assert_int_equal(capfile_open(&file, &err), 0);
+	assert_int_equal(capfile_feed(&file, bytes, n, &err), 0);
+	assert_int_equal(capfile_close(&file, &err), 0);
+	for (int i = 0; i < 3; i++) {
+		char name[8];
+		uint8_t head[100];
+		FILE *one;
+
+		snprintf(name, sizeof(name), "r.%d", i);
+		assert_in_range(size_of(name), front + 1, 10000);
+		snprintf(path, sizeof(path), "%s/%s", dir, name);
+		one = fopen(path, "r");
+		assert_int_equal(fread(head, 1, front, one), front);
+		assert_memory_equal(head, bytes, front);
+		fclose(one);
+		gone(name);
+	}
+	assert_int_equal(size_of("r.3"), -1);
+}
+
+static void counts_end_and_nonsense_is_refused(void **state)
+{
+	static uint8_t bytes[30000];
+	size_t n = stream(bytes, 20);
+	struct capfile file = {.path = "/dev/null", .fd = -1, .max_packets = 7};
+	struct err err = {.text = ""};
+
+	(void)state;
+	assert_int_equal(capfile_open(&file, &err), 0);
+	assert_int_equal(capfile_feed(&file, bytes, n, &err), 0);
+	assert_true(file.is_full);
+	assert_int_equal(file.n_packets, 7);
+	memset(bytes, 0xff, sizeof(bytes));
+	assert_int_equal(capfile_feed(&file, bytes, 100, &err), -EPROTO);
+	capfile_close(&file, &err);
+	file = (struct capfile){.path = "/dev/full", .fd = -1};
+	err.text[0] = '\0';
+	n = stream(bytes, 1);
+	assert_int_equal(capfile_open(&file, &err), 0);
+	assert_int_equal(capfile_feed(&file, bytes, n, &err), -ENOSPC);
+	assert_non_null(strstr(err.text, "/dev/full"));
+	capfile_close(&file, &err);
+}
+
+static void descriptions_become_frames(void **state)
+{
+	static uint8_t bytes[DESCRIBE_FRAME_MAX];
+	struct describe d = {.size = 0};
+	struct err err = {.text = ""};
+
+	(void)state;
+	assert_int_equal(describe_mac("02:00:00:00:00:0A", d.from), 0);
+	assert_int_equal(describe_mac("broadcast", d.to), 0);
+	assert_int_equal(describe_mac("02:00:00:00:00:0", d.from), -EINVAL);
+	assert_int_equal(describe_mac("02-00-00-00-00-0a", d.from), -EINVAL);
+	assert_int_equal(describe_frame(&d, bytes, &err), 60);
+	assert_memory_equal(bytes, "\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x0a\x88\xb5\0", 15);
+	assert_int_equal(describe_tag(&d, "s100", &err), 0);
+	assert_int_equal(describe_tag(&d, "10p5", &err), 0);
+	assert_int_equal(describe_ip_pair(&d, "10.0.0.1,10.0.0.2", &err), 0);
+	d.size = 100;
+	assert_int_equal(describe_frame(&d, bytes, &err), 100);
+	assert_memory_equal(bytes + 12, "\x88\xa8\0\x64\x81\0\xa0\x0a\x08\0\x45", 11);
+	/* Sums of the right header are zero with their checksums in */
+	d.n_tags = 0;
+	d.type = "tcp";
+	assert_int_equal(describe_frame(&d, bytes, &err), 100);
+	assert_memory_equal(bytes + 24, "\x66\xce", 2);
+	d.size = 20;
+	assert_int_equal(describe_frame(&d, bytes, &err), -EINVAL);
+	d.type = "udp";
+	assert_int_equal(describe_ip_pair(&d, "::1,10.0.0.1", &err), -EINVAL);
+	d.type = "nonsense";
+	assert_int_equal(describe_frame(&d, bytes, &err), -EINVAL);
+	assert_int_equal(describe_hex("00:11 22\n33", bytes, &err), 4);
+	assert_memory_equal(bytes, "\0\x11\x22\x33", 4);
+	assert_int_equal(describe_hex("0", bytes, &err), -EINVAL);
+	assert_int_equal(describe_hex(" ", bytes, &err), -EINVAL);
+	assert_int_equal(describe_hex("0g", bytes, &err), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pieces_of_any_size_make_the_same_file),
+		cmocka_unit_test(a_ring_keeps_the_latest_and_each_file_stands_alone),
+		cmocka_unit_test(counts_end_and_nonsense_is_refused),
+		cmocka_unit_test(descriptions_become_frames),
+	};
+	int rc;
+
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	rc = cmocka_run_group_tests(tests, NULL, NULL);
+	return rmdir(dir) == 0 ? rc : 1;
+}
