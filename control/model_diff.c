@@ -229,13 +229,16 @@ static void overlay_diff(const struct model *old, const struct model *next, json
 	for (size_t i = 0; i < next->n_vteps; i++) {
 		const struct model_vtep *vtep = next->vteps[i];
 		const struct model_vtep *before = model_vtep_find(old, vtep->name);
+		json_t *is = model_vtep_print(vtep);
+		json_t *was = before != NULL ? model_vtep_print(before) : NULL;
 		char remote[46];
 
 		model_ip_print(&vtep->remote, remote);
-		if (before == NULL)
-			change_add(changes, DIFF_ADD, "vtep", vtep->name, remote);
-		else if (memcmp(before, vtep, sizeof(*vtep)) != 0)
-			change_add(changes, DIFF_CHANGE, "vtep", vtep->name, remote);
+		if (was == NULL || !json_equal(was, is))
+			change_add(changes, was == NULL ? DIFF_ADD : DIFF_CHANGE, "vtep",
+				   vtep->name, remote);
+		json_decref(was);
+		json_decref(is);
 	}
 	for (size_t i = 0; i < next->n_vnis; i++) {
 		const struct model_vni *before = model_vni_find(old, next->vnis[i]->name);

@@ -157,7 +157,7 @@ static int vtep_compare(const void *a, const void *b)
 
 static const struct vtep_info *vtep_find(const struct overlay_control *overlay, const char *name)
 {
-	struct vtep_info key;
+	struct vtep_info key = {.slot = 0};
 
 	snprintf(key.name, sizeof(key.name), "%s", name);
 	return overlay->n_vteps == 0

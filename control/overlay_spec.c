@@ -89,7 +89,7 @@ static void peers_fill(const struct model *model, struct overlay_spec *out, uint
 	}
 }
 
-static uint16_t vtep_number(const struct model *model, const char *name)
+uint16_t overlay_vtep_number(const struct model *model, const char *name)
 {
 	for (size_t low = 0, high = model->n_vteps; low < high;) {
 		size_t middle = low + (high - low) / 2;
@@ -125,7 +125,7 @@ static void vnis_fill(const struct model *model, struct overlay_spec *out, const
 					       .announce = vni->announce,
 					       .members = member};
 		for (uint16_t j = 0; j < vni->n_vteps; j++) {
-			uint16_t number = vtep_number(model, vni->vteps[j]);
+			uint16_t number = overlay_vtep_number(model, vni->vteps[j]);
 
 			if (number == VTEP_NONE || peer_of[number] == VTEP_NONE)
 				continue;

@@ -32,6 +32,9 @@ void overlay_spec_free(struct overlay_spec *spec);
 /** overlay_spec_flood() - Put a peer, which must be a member of the VNI to be heard, into its flood list */
 void overlay_spec_flood(struct overlay_spec *spec, uint32_t vni, uint16_t peer);
 
+/** overlay_vtep_number() - Where a VTEP is in model->vteps, VTEP_NONE if it is not */
+uint16_t overlay_vtep_number(const struct model *model, const char *name);
+
 /** overlay_uplink_at() - The model's uplink number @position, NULL beyond the last */
 const struct model_port *overlay_uplink_at(const struct model *model, uint16_t position);
 

@@ -78,7 +78,7 @@ static void explain(const struct model_vni *vni, const struct tally *tally,
 			"larger "
 			"frames are answered with \"too big\"; raise the underlay's MTU or set the "
 			"VNI's to %u",
-			vni->mtu, vni->mtu + tally->narrow_mtu - state->inner_mtu,
+			vni->mtu, (unsigned int)(vni->mtu + tally->narrow_mtu - state->inner_mtu),
 			tally->narrow->name, tally->narrow_mtu, state->inner_mtu);
 	}
 }
@@ -89,14 +89,15 @@ void overlay_vni_judge(const struct model *model, const struct model_vni *vni,
 	struct tally tally = {0};
 
 	memset(state, 0, sizeof(*state));
-	for (size_t i = 0; i < model->n_vteps; i++) {
-		const struct model_vtep *vtep = model->vteps[i];
-		bool takes_part = vni->learn_vteps && strcmp(vtep->owner, vni->owner) == 0;
+	for (uint16_t i = 0; i < vni->n_vteps; i++) {
+		uint16_t number = overlay_vtep_number(model, vni->vteps[i]);
 
-		for (uint16_t j = 0; j < vni->n_vteps && !takes_part; j++)
-			takes_part = strcmp(vni->vteps[j], vtep->name) == 0;
-		if (takes_part)
-			tally_add(vni, vtep, &ways[i], &tally, state);
+		if (number != VTEP_NONE)
+			tally_add(vni, model->vteps[number], &ways[number], &tally, state);
+	}
+	for (size_t i = 0; vni->learn_vteps && i < model->n_vteps; i++) {
+		if (model_vni_may_join(vni, model->vteps[i]))
+			tally_add(vni, model->vteps[i], &ways[i], &tally, state);
 	}
 	explain(vni, &tally, state);
 }

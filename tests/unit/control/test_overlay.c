@@ -290,6 +290,29 @@ static void station_that_attaches_is_announced_as_if_it_spoke(void **state)
 	assert_int_equal(replies_pop(frames), 0);
 }
 
+static void port_whose_machine_is_known_is_announced_when_it_comes_up(void **state)
+{
+	struct frame frames[FRAME_BURST];
+
+	(void)state;
+	done(ask("vni.set", VNI_7, ""));
+	overlay_port_up(control.overlay, apply_model(control.apply), port_of("vm"));
+	assert_int_equal(replies_pop(frames), 0); /* nobody said who it is */
+	done(ask("port.set", "{\"name\":\"vm\",\"type\":\"vhost-user\",\"socket\":\"/x\","
+			     "\"switch\":\"s\",\"vlan\":{\"access\":10},"
+			     "\"mac\":\"02:00:00:00:00:cc\"}"));
+	overlay_port_up(control.overlay, apply_model(control.apply), port_of("vm"));
+	assert_int_equal(replies_pop(frames), 1);
+	assert_memory_equal(frames[0].hdr + 6, "\x02\0\0\0\0\xcc\x80\x35", 8);
+	done(ask("fdb.set", "{\"switch\":\"s\",\"vlan\":10,\"mac\":\"02:00:00:00:00:dd\","
+			    "\"port\":\"vm\"}"));
+	overlay_port_up(control.overlay, apply_model(control.apply), port_of("vm"));
+	assert_int_equal(replies_pop(frames), 2);
+	assert_int_not_equal(ask("port.set", "{\"name\":\"vm\",\"type\":\"vhost-user\","
+					     "\"socket\":\"/x\",\"mac\":\"01:00:00:00:00:cc\"}"),
+			     0);
+}
+
 static void many_stations_are_not_multiplied(void **state)
 {
 	struct frame frames[FRAME_BURST];
@@ -445,6 +468,7 @@ int main(void)
 		TEST(uplink_that_goes_takes_the_vni_down_with_a_sentence),
 		TEST(vtep_joins_the_flood_list_with_its_first_station_and_leaves_with_the_last),
 		TEST(station_that_attaches_is_announced_as_if_it_spoke),
+		TEST(port_whose_machine_is_known_is_announced_when_it_comes_up),
 		TEST(many_stations_are_not_multiplied),
 		TEST(request_that_is_known_is_answered_and_not_sent),
 		TEST(request_for_somebody_unknown_is_sent),
