@@ -24,11 +24,7 @@
 
 /* What of a card's offloads is used: see uplink_nic.c and nic_tx.c. */
 #define RX_OFFLOADS (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
-#define TX_OFFLOADS                                                                                \
-	(RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM |                            \
-	 RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_OUTER_IPV4_CKSUM |                      \
-	 RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO |                         \
-	 RTE_ETH_TX_OFFLOAD_VXLAN_TNL_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS)
+#define TX_OFFLOADS RTE_ETH_TX_OFFLOAD_UDP_CKSUM
 
 /* Cards in use; control thread. */
 static char in_use[CARDS_MAX][NIC_PCI_MAX];
