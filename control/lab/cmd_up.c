@@ -31,10 +31,12 @@ static void plan_step_print(const struct plan_step *step)
 {
 	static const char *const words[] = {[PLAN_START] = "start",
 					    [PLAN_RESTART] = "restart",
+					    [PLAN_REPLUG] = "change",
 					    [PLAN_READDRESS] = "change",
 					    [PLAN_STOP] = "stop"};
 	static const enum term_colour colours[] = {[PLAN_START] = TERM_GOOD,
 						   [PLAN_RESTART] = TERM_WARN,
+						   [PLAN_REPLUG] = TERM_WARN,
 						   [PLAN_READDRESS] = TERM_WARN,
 						   [PLAN_STOP] = TERM_BAD};
 
@@ -42,7 +44,7 @@ static void plan_step_print(const struct plan_step *step)
 		return;
 	printf("  %s%-8s%s VM %s", term_paint(stdout, colours[step->action]), words[step->action],
 	       term_paint(stdout, TERM_PLAIN), step->name);
-	if (step->spec != NULL && step->action != PLAN_READDRESS)
+	if (step->action == PLAN_START || step->action == PLAN_RESTART)
 		printf(" in %s%s, %u MiB, %u CPU", vmm_spec_name(step->spec),
 		       vmm_is_emulated(step->spec) ? " (emulated)" : "", step->node->memory_mib,
 		       step->node->cpus);

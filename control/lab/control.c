@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,10 +14,11 @@
 
 #define CONTROL_LINE_MAX   (1u << 20)
 #define CONTROL_TIMEOUT_MS 5000
+#define CHARDEV_LOOK_MS	   50
 #define EVENTS_MAX	   1000 /* passed over while an answer is awaited */
 
-/* The next line that answers a request: QMP mixes events in. */
-static int answer_wait(struct jsonline *line, struct err *err)
+/* The next line that answers a request: QMP mixes events in. @out: the answer, or NULL when nobody wants it. */
+static int answer_wait(struct jsonline *line, json_t **out, struct err *err)
 {
 	for (int n_lines = 0;; n_lines++) {
 		const json_t *error;
@@ -42,18 +44,25 @@ static int answer_wait(struct jsonline *line, struct err *err)
 			json_decref(answer);
 			continue;
 		}
+		if (out != NULL && rc == 0)
+			*out = json_incref(answer);
 		json_decref(answer);
 		return rc;
 	}
 }
 
 /* Steals @request. */
-static int request_send(struct jsonline *line, json_t *request, struct err *err)
+static int request_ask(struct jsonline *line, json_t *request, json_t **out, struct err *err)
 {
 	int rc = request == NULL ? -ENOMEM : jsonline_send(line, request, CONTROL_TIMEOUT_MS, err);
 
 	json_decref(request);
-	return rc < 0 ? rc : answer_wait(line, err);
+	return rc < 0 ? rc : answer_wait(line, out, err);
+}
+
+static int request_send(struct jsonline *line, json_t *request, struct err *err)
+{
+	return request_ask(line, request, NULL, err);
 }
 
 static int qmp_greet(struct jsonline *line, struct err *err)
@@ -106,5 +115,137 @@ int control_power_button(const char *lab, const char *node, struct err *err)
 				  err);
 	jsonline_close(&line);
 	json_decref(record);
+	return rc;
+}
+
+static json_t *qmp_request(const char *command, json_t *arguments)
+{
+	return json_pack("{s:s, s:o}", "execute", command, "arguments", arguments);
+}
+
+/* QEMU stands still in netdev_add until the switch has connected: go there afterwards. */
+static int switch_wait(struct jsonline *line, const json_t *chardev, struct err *err)
+{
+	for (int waited = 0; waited < CONTROL_TIMEOUT_MS; waited += CHARDEV_LOOK_MS) {
+		bool connected = false;
+		json_t *answer, *item;
+		size_t i;
+		int rc = request_ask(line, json_pack("{s:s}", "execute", "query-chardev"), &answer,
+				     err);
+
+		if (rc < 0)
+			return rc;
+		json_array_foreach (json_object_get(answer, "return"), i, item) {
+			const char *file = json_string_value(json_object_get(item, "filename"));
+
+			if (json_equal(json_object_get(item, "label"), chardev) && file != NULL)
+				connected =
+					strncmp(file, "disconnected", strlen("disconnected")) != 0;
+		}
+		json_decref(answer);
+		if (connected)
+			return 0;
+		poll(NULL, 0, CHARDEV_LOOK_MS);
+	}
+	return err_set(err, ETIMEDOUT, "netloomd does not connect to the new card %s",
+		       json_string_value(chardev));
+}
+
+int control_nic_plug(const char *lab, const char *node, const json_t *nic, const char *folder,
+		     int vectors, struct err *err)
+{
+	const char *name = json_string_value(json_object_get(nic, "name"));
+	int queues = (int)json_integer_value(json_object_get(nic, "queues"));
+	json_t *id = json_sprintf("nic-%s", name), *netdev = json_sprintf("nd-%s", name);
+	json_t *chardev = json_sprintf("net-%s", name);
+	struct jsonline line;
+	json_t *record;
+	int rc = control_open(&line, lab, node, &record, err);
+
+	if (rc < 0)
+		goto no_connection;
+	rc = request_send(&line,
+			  qmp_request("chardev-add",
+				      json_pack("{s:O, s:{s:s, s:{s:{s:s, s:{s:o}}, s:b, s:b}}}",
+						"id", chardev, "backend", "type", "socket", "data",
+						"addr", "type", "unix", "data", "path",
+						json_sprintf("%s/%s.sock", folder, name), "server",
+						1, "wait", 0)),
+			  err);
+	if (rc == 0)
+		rc = switch_wait(&line, chardev, err);
+	if (rc == 0)
+		rc = request_send(
+			&line,
+			qmp_request("netdev_add",
+				    json_pack("{s:s, s:O, s:O, s:i}", "type", "vhost-user", "id",
+					      netdev, "chardev", chardev, "queues", queues)),
+			err);
+	if (rc == 0)
+		rc = request_send(
+			&line,
+			qmp_request("device_add",
+				    json_pack("{s:s, s:O, s:O, s:O, s:s, s:O, s:b, s:i, s:i, s:s}",
+					      "driver", "virtio-net-pci", "id", id, "netdev",
+					      netdev, "mac", json_object_get(nic, "mac"), "romfile",
+					      "", "host_mtu", json_object_get(nic, "mtu"), "mq",
+					      queues > 1, "vectors", vectors, "rx_queue_size", 1024,
+					      "bus", VMM_QEMU_BUS)),
+			err);
+	jsonline_close(&line);
+	json_decref(record);
+no_connection:
+	json_decref(id);
+	json_decref(netdev);
+	json_decref(chardev);
+	return rc;
+}
+
+/* QEMU says so when the guest has let go. */
+static int deleted_wait(struct jsonline *line, const json_t *id, struct err *err)
+{
+	for (int n_lines = 0; n_lines < EVENTS_MAX; n_lines++) {
+		json_t *event, *device;
+		bool found;
+		int rc = jsonline_receive(line, CONTROL_TIMEOUT_MS, &event, err);
+
+		if (rc == -ETIMEDOUT)
+			return err_set(err, ETIMEDOUT,
+				       "the guest does not let go of card %s; does it still boot?",
+				       json_string_value(id));
+		if (rc < 0)
+			return rc;
+		device = json_object_get(json_object_get(event, "data"), "device");
+		found = device != NULL && json_equal(device, id);
+		json_decref(event);
+		if (found)
+			return 0;
+	}
+	return err_set(err, EPROTO, "the VMM sends other events only");
+}
+
+int control_nic_pull(const char *lab, const char *node, const char *ifname, struct err *err)
+{
+	json_t *id = json_sprintf("nic-%s", ifname);
+	struct jsonline line;
+	json_t *record;
+	int rc = control_open(&line, lab, node, &record, err);
+
+	if (rc == 0) {
+		rc = request_send(&line, qmp_request("device_del", json_pack("{s:O}", "id", id)),
+				  err);
+		if (rc == 0)
+			rc = deleted_wait(&line, id, err);
+		/* Its socket goes with it. */
+		if (rc == 0)
+			rc = request_send(
+				&line,
+				qmp_request("netdev_del", json_pack("{s:o}", "id",
+								    json_sprintf("nd-%s", ifname))),
+				err);
+		jsonline_close(&line);
+		json_decref(record);
+	}
+	json_decref(id);
 	return rc;
 }

@@ -116,6 +116,19 @@ int node_net_record(const char *lab, const struct topo_node *node, struct err *e
 	return rc;
 }
 
+int node_spec_record(const char *lab, const struct topo_node *node, json_t *spec, struct err *err)
+{
+	json_t *record = node_record_read(lab, node->name);
+	int rc = -ENOENT;
+
+	if (record != NULL) {
+		json_object_set(record, "spec", spec);
+		rc = file_json_write(rundir_node(lab, node->name, "node.json").text, record, err);
+	}
+	json_decref(record);
+	return rc;
+}
+
 json_t *node_record_read(const char *lab, const char *node)
 {
 	return file_json_read(rundir_node(lab, node, "node.json").text);

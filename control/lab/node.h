@@ -36,6 +36,9 @@ json_t *node_record_read(const char *lab, const char *node);
 /** node_net() - The part of a node that changes without a restart: its addresses; new reference */
 json_t *node_net(const struct topo_node *node);
 
+/** node_spec_record() - Note how a running VM is now, after hotplug. Return: 0 or -errno */
+int node_spec_record(const char *lab, const struct topo_node *node, json_t *spec, struct err *err);
+
 /** node_net_record() - Note that the guest has the model's addresses now */
 int node_net_record(const char *lab, const struct topo_node *node, struct err *err);
 

@@ -22,10 +22,13 @@ int nodeconf_write(const char *path, const struct topo_node *node, struct err *e
 /**
  * nodeconf_script() - A shell script that gives a running guest the addresses of the model
  *
- * For `up` after an edit that changes nothing but addresses: flushes the interfaces that have links, then
- * sets what the file says.
+ * For `up` after an edit that changes nothing but addresses or cards: takes away the addresses that the file no longer has, and
+ * adds those that are missing.
  */
 const char *nodeconf_script(struct arena *arena, const struct topo_node *node);
+
+/** nodeconf_plug_script() - A shell script that waits for the node's cards and names them as at boot, after hotplug */
+const char *nodeconf_plug_script(struct arena *arena, const struct topo_node *node);
 
 /** nodeconf_gateway_ifname() - The interface whose subnet holds the next hop; the first one if none does */
 const char *nodeconf_gateway_ifname(const struct topo_node *node, const char *gateway);

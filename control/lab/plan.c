@@ -9,6 +9,7 @@
 #include "lab/daemon.h"
 #include "lab/desired.h"
 #include "lab/desired_impair.h"
+#include "lab/hotplug.h"
 #include "lab/node.h"
 #include "lab/proc.h"
 #include "lab/rpc.h"
@@ -54,6 +55,8 @@ enum plan_action plan_action_of(const json_t *record, bool is_running, const jso
 		return PLAN_START;
 	}
 	if (!json_equal(old_spec, spec)) {
+		if (hotplug_is_enough(old_spec, spec, why, why_size))
+			return PLAN_REPLUG;
 		spec_difference(old_spec, spec, why, why_size);
 		return PLAN_RESTART;
 	}
@@ -243,11 +246,10 @@ int plan_memory_check(const struct plan *plan, struct err *err)
 
 json_t *plan_json(const struct plan *plan)
 {
-	static const char *const words[] = {[PLAN_KEEP] = "keep",
-					    [PLAN_START] = "start",
-					    [PLAN_RESTART] = "restart",
-					    [PLAN_READDRESS] = "readdress",
-					    [PLAN_STOP] = "stop"};
+	static const char *const words[] = {
+		[PLAN_KEEP] = "keep",		[PLAN_START] = "start",
+		[PLAN_RESTART] = "restart",	[PLAN_REPLUG] = "replug",
+		[PLAN_READDRESS] = "readdress", [PLAN_STOP] = "stop"};
 	json_t *vms = json_array();
 
 	for (size_t i = 0; i < plan->n_steps; i++) {

@@ -17,6 +17,7 @@ enum plan_action {
 	PLAN_KEEP,
 	PLAN_START,	/* not there, or not running any more */
 	PLAN_RESTART,	/* what decides how it starts has changed */
+	PLAN_REPLUG,	/* only cards have come or gone: plugged and pulled while it runs */
 	PLAN_READDRESS, /* only its addresses have changed: set in the running guest */
 	PLAN_STOP,	/* no longer in the file */
 };

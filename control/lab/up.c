@@ -14,6 +14,7 @@
 #include "lab/desired.h"
 #include "lab/desired_impair.h"
 #include "lab/file.h"
+#include "lab/hotplug.h"
 #include "lab/node.h"
 #include "lab/nodeconf.h"
 #include "lab/progress.h"
@@ -142,6 +143,37 @@ static void exec_one(struct up *up, const struct topo_node *node, const char *sc
 	agent_result_free(&result);
 }
 
+/* Cards of VMs that go on running; what fails is said, and tried again by the next `up`. */
+static void vms_replug(struct up *up)
+{
+	for (size_t i = 0; i < up->plan->n_steps; i++) {
+		struct plan_step *step = &up->plan->steps[i];
+		struct err err = {.text = ""};
+
+		if (step->action == PLAN_REPLUG && !jsonline_interrupted &&
+		    hotplug_run(up->topo, step->node, step->spec, &err) < 0) {
+			fprintf(stderr, "%s: %s\n", step->name, err.text);
+			up->n_failed++;
+			step->action = PLAN_KEEP;
+		}
+	}
+}
+
+/* Names of cards, MTUs and addresses in a guest that goes on running. */
+static void guest_readdress(struct up *up, const struct topo_node *node)
+{
+	struct arena arena = {.head = NULL};
+	size_t failed = up->n_failed;
+
+	exec_one(up, node,
+		 arena_printf(&arena, "%s%s", nodeconf_plug_script(&arena, node),
+			      nodeconf_script(&arena, node)),
+		 "cards and addresses");
+	arena_free(&arena);
+	if (up->n_failed == failed)
+		node_net_record(up->topo->name, node, NULL);
+}
+
 /* `exec` of the nodes that were started, and new addresses for those that keep running. */
 static int guests_configure(struct up *up)
 {
@@ -156,15 +188,13 @@ static int guests_configure(struct up *up)
 	}
 	for (size_t i = 0; i < up->plan->n_steps; i++) {
 		const struct plan_step *step = &up->plan->steps[i];
-		struct arena arena = {.head = NULL};
 
-		if (step->action != PLAN_READDRESS)
+		if (step->action != PLAN_READDRESS &&
+		    (step->action != PLAN_REPLUG || !step->node->has_agent))
 			continue;
 		if (jsonline_interrupted)
 			return -EINTR;
-		exec_one(up, step->node, nodeconf_script(&arena, step->node), "new addresses");
-		arena_free(&arena);
-		node_net_record(up->topo->name, step->node, NULL);
+		guest_readdress(up, step->node);
 	}
 	return 0;
 }
@@ -222,6 +252,11 @@ int up_run(struct up *up, struct err *err)
 		timing_add(up, "switches and ports", at);
 		if (up->topo->n_hosts > 0)
 			up->n_failed += underlay_report(up->topo->name);
+	}
+	at = clock_now_ns();
+	if (rc == 0 && plan_count(up->plan, PLAN_REPLUG) > 0) {
+		vms_replug(up);
+		timing_add(up, "plug cards", at);
 	}
 	at = clock_now_ns();
 	if (rc == 0)

@@ -15,6 +15,9 @@
 #include "base/err.h"
 #include "topo/topo.h"
 
+#define VMM_QEMU_BUS	   "cards" /* of the bridge that QEMU's cards are behind */
+#define VMM_QEMU_PLUGGABLE 31	   /* cards there */
+
 struct vmm_image {
 	char kernel[4096];
 	char initrd[4096];
@@ -54,5 +57,8 @@ bool vmm_is_emulated(const json_t *spec);
 /** vmm_argv_qemu() / vmm_argv_runner() - The two command lines behind vmm_argv() */
 json_t *vmm_argv_qemu(const json_t *spec, const char *folder);
 json_t *vmm_argv_runner(const json_t *spec, const char *folder);
+
+/** vmm_qemu_vectors() - MSI-X vectors of a card of a QEMU of that spec, 0 for none */
+int vmm_qemu_vectors(const json_t *spec, const json_t *nic);
 
 #endif

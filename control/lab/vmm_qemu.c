@@ -13,7 +13,8 @@
 
 #include "lab/vmm.h"
 
-#define NIC_SLOT	  8  /* first PCI slot of NICs; eight functions in each */
+#define BRIDGE_SLOT	  8  /* of the bridge that cards are behind */
+#define REST_SLOT	  9  /* first of the cards that found none */
 #define TCG_CACHE_MIB	  32 /* translated code; QEMU's own default is 1 GiB */
 #define VECTORS_PER_QUEUE 2
 
@@ -37,6 +38,12 @@ static int vectors_for(int queues, bool kvm)
 	return kvm ? VECTORS_PER_QUEUE * queues + 2 : 0;
 }
 
+int vmm_qemu_vectors(const json_t *spec, const json_t *nic)
+{
+	return vectors_for((int)json_integer_value(json_object_get(nic, "queues")),
+			   !vmm_is_emulated(spec));
+}
+
 /* A comma ends a value in QEMU's options, two are one; free() the result. */
 static char *comma_double(const char *text)
 {
@@ -53,29 +60,48 @@ static char *comma_double(const char *text)
 	return out;
 }
 
+/*
+ * Cards sit behind a bridge, a slot each: on the root bus of a q35 machine nothing can be plugged or pulled while it
+ * runs. The last of very many find no slot there.
+ */
+static void nic_device(const json_t *nic, size_t slot, bool kvm, char *text, size_t size)
+{
+	int queues = (int)json_integer_value(json_object_get(nic, "queues"));
+	const char *name = json_string_value(json_object_get(nic, "name"));
+	char place[40];
+
+	if (slot < VMM_QEMU_PLUGGABLE)
+		snprintf(place, sizeof(place), "bus=" VMM_QEMU_BUS ",addr=%x",
+			 (unsigned int)slot + 1);
+	else
+		snprintf(place, sizeof(place), "addr=%x",
+			 REST_SLOT + (unsigned int)slot - VMM_QEMU_PLUGGABLE);
+	/* rx_queue_size 1024 and mergeable buffers: bursts of jumbo frames find room. */
+	snprintf(text, size,
+		 "virtio-net-pci,id=nic-%s,netdev=nd-%s,mac=%s,romfile=,host_mtu=%d,mq=%s,vectors=%"
+		 "d,"
+		 "rx_queue_size=1024,%s",
+		 name, name, json_string_value(json_object_get(nic, "mac")),
+		 (int)json_integer_value(json_object_get(nic, "mtu")), queues > 1 ? "on" : "off",
+		 vectors_for(queues, kvm), place);
+}
+
 static void nics_put(json_t *argv, const json_t *nics, const char *folder, bool kvm)
 {
 	const json_t *nic;
+	char device[400];
 	size_t i;
 
+	put2(argv, "-device", "pcie-pci-bridge,id=" VMM_QEMU_BUS ",addr=%x", BRIDGE_SLOT);
 	json_array_foreach (nics, i, nic) {
-		int queues = (int)json_integer_value(json_object_get(nic, "queues"));
 		const char *name = json_string_value(json_object_get(nic, "name"));
-		unsigned int slot = NIC_SLOT + (unsigned int)i / 8;
 
 		put2(argv, "-chardev", "socket,id=net-%s,path=%s/%s.sock,server=on,wait=off", name,
 		     folder, name);
 		put2(argv, "-netdev", "vhost-user,id=nd-%s,chardev=net-%s,queues=%d", name, name,
-		     queues);
-		/* rx_queue_size 1024 and mergeable buffers: bursts of jumbo frames find room. */
-		put2(argv, "-device",
-		     "virtio-net-pci,id=nic-%s,netdev=nd-%s,mac=%s,romfile=,host_mtu=%d,mq=%s,"
-		     "vectors=%d,"
-		     "rx_queue_size=1024,addr=%x.%x,multifunction=on",
-		     name, name, json_string_value(json_object_get(nic, "mac")),
-		     (int)json_integer_value(json_object_get(nic, "mtu")),
-		     queues > 1 ? "on" : "off", vectors_for(queues, kvm), slot,
-		     (unsigned int)i % 8);
+		     (int)json_integer_value(json_object_get(nic, "queues")));
+		nic_device(nic, i, kvm, device, sizeof(device));
+		put2(argv, "-device", "%s", device);
 	}
 }
 
