@@ -24,6 +24,7 @@
 #include "metrics.h"
 #include "options.h"
 #include "rpc/server.h"
+#include "telemetry.h"
 #include "watch.h"
 
 /* Free 2 MiB pages from which on hugepages are the default. */
@@ -122,6 +123,7 @@ static int serve(struct options *options, struct err *err)
 	struct event *signals[2] = {NULL, NULL};
 	struct control control = {.state_path = options->state};
 	struct metrics_server *metrics = NULL;
+	struct telemetry *telemetry = NULL;
 	int rc = -ENOMEM;
 
 	control.base = event_base_new();
@@ -146,14 +148,17 @@ static int serve(struct options *options, struct err *err)
 		goto no_server;
 	if (options->metrics != NULL)
 		rc = metrics_server_new(&control, options->metrics, &metrics, err);
+	if (rc == 0 && options->datapath.telemetry != NULL)
+		rc = telemetry_new(&control, &telemetry, err);
 	if (rc != 0)
 		goto no_metrics;
 	log_info("version %s serves %s, %u datapath thread%s", NETLOOM_VERSION, options->socket,
 		 datapath_n_workers(), datapath_n_workers() == 1 ? "" : "s");
 	event_base_dispatch(control.base);
 
-	metrics_server_free(metrics);
 no_metrics:
+	telemetry_free(telemetry);
+	metrics_server_free(metrics);
 	rpc_server_free(control.rpc);
 	control.rpc = NULL;
 no_server:

@@ -45,6 +45,8 @@ static const char help[] =
 	"  --metrics LISTEN   Prometheus metrics at http://LISTEN/metrics; LISTEN is PORT (on "
 	"loopback),\n"
 	"                     ADDRESS:PORT or [ADDRESS6]:PORT, by custom 9177 (default: none)\n"
+	"  --telemetry NAME   DPDK's telemetry socket, with commands under /netloom/:\n"
+	"                     dpdk-telemetry.py -f NAME (default: none)\n"
 	"  --log-level LEVEL  error, warning, info (default) or debug\n"
 	"  --foreground       accepted, and always so\n"
 	"  -h, --help         this text\n"
@@ -67,6 +69,7 @@ enum option_key {
 	OPT_HUGE,
 	OPT_NO_HUGE,
 	OPT_METRICS,
+	OPT_TELEMETRY,
 	OPT_LOG_LEVEL,
 	OPT_FOREGROUND,
 };
@@ -83,6 +86,7 @@ static const struct option long_options[] = {
 	{"huge", no_argument, NULL, OPT_HUGE},
 	{"no-huge", no_argument, NULL, OPT_NO_HUGE},
 	{"metrics", required_argument, NULL, OPT_METRICS},
+	{"telemetry", required_argument, NULL, OPT_TELEMETRY},
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
 	{"foreground", no_argument, NULL, OPT_FOREGROUND},
 	{"help", no_argument, NULL, 'h'},
@@ -165,6 +169,13 @@ static int option_apply(int key, const char *value, struct options *options, str
 		return 0;
 	case OPT_METRICS:
 		options->metrics = value;
+		return 0;
+	case OPT_TELEMETRY:
+		if (value[0] == '\0' || strlen(value) > 32 ||
+		    strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(value))
+			return err_set(err, EINVAL,
+				       "--telemetry: a name has 1 to 32 of a-z 0-9 - _");
+		options->datapath.telemetry = value;
 		return 0;
 	case OPT_LOG_LEVEL:
 		rc = choice_read("--log-level", value, levels, err);

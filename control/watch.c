@@ -22,11 +22,20 @@ struct told {
 	uint32_t drops_at_s[DROP_N];
 };
 
+struct move {
+	uint32_t fid;
+	uint64_t mac;
+	uint16_t from, to;
+};
+
 struct watch {
 	struct control *control;
-	struct event *timer;	    /* pending while somebody is subscribed */
-	struct told **told;	    /* [SNAPSHOT_PORTS_MAX], NULL while nobody is */
-	uint32_t second;	    /* of the moves counted below */
+	struct event *timer; /* pending while somebody is subscribed */
+	struct told **told;  /* [SNAPSHOT_PORTS_MAX], NULL while nobody is */
+	uint32_t second;     /* of the moves counted below */
+	struct event *later; /* tells the moves below */
+	struct move waiting[MOVES_PER_SECOND];
+	unsigned int n_waiting;
 	unsigned int moves, missed; /* told in this second; not told since the last one that was */
 };
 
@@ -105,6 +114,8 @@ static void drops_tell(struct watch *watch, const struct model_port *port, struc
 	}
 }
 
+static void moves_tell(evutil_socket_t fd, short what, void *arg);
+
 static void watch_tick(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval second = {.tv_sec = 1};
@@ -136,9 +147,10 @@ struct watch *watch_new(struct control *control)
 		return NULL;
 	watch->control = control;
 	watch->timer = event_new(control->base, -1, 0, watch_tick, watch);
-	if (watch->timer != NULL)
+	watch->later = event_new(control->base, -1, 0, moves_tell, watch);
+	if (watch->timer != NULL && watch->later != NULL)
 		return watch;
-	free(watch);
+	watch_free(watch);
 	return NULL;
 }
 
@@ -147,7 +159,10 @@ void watch_free(struct watch *watch)
 	if (watch == NULL)
 		return;
 	told_forget(watch);
-	event_free(watch->timer);
+	if (watch->timer != NULL)
+		event_free(watch->timer);
+	if (watch->later != NULL)
+		event_free(watch->later);
 	free(watch);
 }
 
@@ -199,12 +214,38 @@ static const char *switch_name(const struct model *model, uint32_t index)
 	return "?";
 }
 
+static void move_tell(struct watch *watch, const struct move *move)
+{
+	const struct model *model = apply_model(watch->control->apply);
+	uint64_t mac = move->mac;
+	char text[18];
+
+	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x",
+		 (unsigned int)(mac >> 40 & 255), (unsigned int)(mac >> 32 & 255),
+		 (unsigned int)(mac >> 24 & 255), (unsigned int)(mac >> 16 & 255),
+		 (unsigned int)(mac >> 8 & 255), (unsigned int)(mac & 255));
+	tell(watch, json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:i}", "kind", "mac-move", "switch",
+			      switch_name(model, move->fid >> 12), "vlan", (int)(move->fid & 0xfff),
+			      "mac", text, "from", port_name(model, move->from), "to",
+			      port_name(model, move->to), "missed", (int)watch->missed));
+	watch->missed = 0;
+}
+
+static void moves_tell(evutil_socket_t fd, short what, void *arg)
+{
+	struct watch *watch = arg;
+
+	(void)fd;
+	(void)what;
+	for (unsigned int i = 0; i < watch->n_waiting; i++)
+		move_tell(watch, &watch->waiting[i]);
+	watch->n_waiting = 0;
+}
+
 void watch_moved(uint32_t fid, uint64_t mac, uint16_t from, uint16_t to, void *arg)
 {
 	struct control *control = arg;
 	struct watch *watch = control->watch;
-	const struct model *model;
-	char text[18];
 
 	if (watch == NULL || watch->told == NULL)
 		return;
@@ -212,18 +253,11 @@ void watch_moved(uint32_t fid, uint64_t mac, uint16_t from, uint16_t to, void *a
 		watch->second = now_s();
 		watch->moves = 0;
 	}
-	if (watch->moves++ >= MOVES_PER_SECOND) {
+	if (watch->moves++ >= MOVES_PER_SECOND || watch->n_waiting == MOVES_PER_SECOND) {
 		watch->missed++;
 		return;
 	}
-	model = apply_model(control->apply);
-	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x",
-		 (unsigned int)(mac >> 40 & 255), (unsigned int)(mac >> 32 & 255),
-		 (unsigned int)(mac >> 24 & 255), (unsigned int)(mac >> 16 & 255),
-		 (unsigned int)(mac >> 8 & 255), (unsigned int)(mac & 255));
-	tell(watch, json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:i}", "kind", "mac-move", "switch",
-			      switch_name(model, fid >> 12), "vlan", (int)(fid & 0xfff), "mac",
-			      text, "from", port_name(model, from), "to", port_name(model, to),
-			      "missed", (int)watch->missed));
-	watch->missed = 0;
+	/* Perhaps a change is just being published, and the model has not its ports yet: told from the loop. */
+	watch->waiting[watch->n_waiting++] = (struct move){fid, mac, from, to};
+	event_active(watch->later, EV_TIMEOUT, 0);
 }

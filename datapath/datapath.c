@@ -69,7 +69,7 @@ int datapath_start(const struct datapath_options *options, struct err *err)
 
 	if (rc != 0)
 		return rc;
-	rc = eal_start(options->hugepages, err);
+	rc = eal_start(options->hugepages, options->telemetry, err);
 	if (rc != 0)
 		return rc;
 	datapath.options = *options;

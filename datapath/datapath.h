@@ -15,9 +15,10 @@
 enum datapath_poll_mode { DATAPATH_ADAPTIVE, DATAPATH_BUSY }; /* sleep when idle, or never */
 
 struct datapath_options {
-	uint16_t n_workers; /* 1..PORT_WORKERS_MAX */
-	const char *cpus;   /* list such as "2,4-5", one per worker; NULL: not pinned */
-	bool hugepages;	    /* false: --no-huge */
+	uint16_t n_workers;    /* 1..PORT_WORKERS_MAX */
+	const char *cpus;      /* list such as "2,4-5", one per worker; NULL: not pinned */
+	bool hugepages;	       /* false: --no-huge */
+	const char *telemetry; /* DPDK's telemetry socket is at /run/dpdk/THIS; NULL: none */
 	uint32_t fdb_capacity;
 	enum datapath_poll_mode poll_mode;
 	uint32_t idle_us; /* a worker sleeps after so long without a frame */

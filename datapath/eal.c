@@ -123,15 +123,16 @@ static int init_without_traces(int argc, char **argv)
 	return rc;
 }
 
-int eal_start(bool hugepages, struct err *err)
+int eal_start(bool hugepages, const char *telemetry, struct err *err)
 {
-	char lcores[32], memory[16];
+	char lcores[32], memory[16], prefix[64];
 	enum eal_cards cards = eal_cards_look();
 	char *argv[] = {
 		"netloomd",
 		/* an address no machine has: known are all, taken is none */
 		cards == EAL_CARDS_NONE ? "--no-pci" : "--allow=ffff:ff:1f.7",
-		"--no-telemetry",
+		telemetry != NULL ? "--telemetry" : "--no-telemetry",
+		prefix,
 		"--no-shconf",
 		cards == EAL_CARDS_PHYSICAL && hugepages ? "--iova-mode=pa" : "--iova-mode=va",
 		"--log-level=*:info",
@@ -151,8 +152,10 @@ int eal_start(bool hugepages, struct err *err)
 	pthread_getaffinity_np(pthread_self(), sizeof(before), &before);
 	snprintf(lcores, sizeof(lcores), "0@%d", first_cpu(&before));
 	snprintf(memory, sizeof(memory), "%d", hugepages ? MEMORY_MB : NO_HUGE_MB);
+	snprintf(prefix, sizeof(prefix), "--file-prefix=%s", telemetry != NULL ? telemetry : "rte");
 	redirect_log();
-	rc = init_without_traces(argc, argv);
+	/* Its socket is a trace, where dpdk-telemetry.py looks for it */
+	rc = telemetry != NULL ? rte_eal_init(argc, argv) : init_without_traces(argc, argv);
 	pthread_setaffinity_np(pthread_self(), sizeof(before), &before);
 	if (rc < 0)
 		return err_set(err, rte_errno == 0 ? EIO : rte_errno, "DPDK did not start: %s (%s)",

@@ -17,6 +17,6 @@
  * The calling thread keeps its CPU affinity.
  * Return: 0, or -errno with @err saying what to change.
  */
-int eal_start(bool hugepages, struct err *err);
+int eal_start(bool hugepages, const char *telemetry, struct err *err);
 
 #endif

@@ -59,9 +59,11 @@ class Lab:
         self.folder = folder
         self.log = os.path.join(folder, "log")
         self.events = None
+        self.prefix = f"netloom-test-{os.getpid()}"
         os.environ.update(NETLOOM_RUNDIR=folder)
         with open(self.log, "w", encoding="utf-8") as log:
-            self.daemon = subprocess.Popen([os.path.join(BUILD, "netloomd"), "--no-huge", "--metrics", "0"],
+            self.daemon = subprocess.Popen([os.path.join(BUILD, "netloomd"), "--no-huge", "--metrics", "0",
+                                            "--telemetry", self.prefix],
                                            stderr=log)
         self.port = int(wait_for("the address of the metrics", self.find_port))
         self.rpc = wait_for("netloomd's socket", self.connect)
@@ -107,6 +109,7 @@ class Lab:
         return float(found.group(1)) if found else None
 
     def end(self):
+        shutil.rmtree(os.path.join("/run/dpdk", self.prefix), ignore_errors=True)
         for process in (self.events, self.daemon):
             if process is not None and process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -218,6 +221,22 @@ def promtool_accepts_them(lab):
     assert checked.returncode == 0 and not checked.stdout.strip(), checked.stdout
 
 
+def telemetry_answers(lab):
+    """DPDK's own client, on its socket: what it prints is JSON, a line per answer."""
+    asked = "/netloom/ports\n/netloom/port,one\n/netloom/port,cow\n/netloom/worker,0\n/netloom/fdb\nquit\n"
+    told = subprocess.run(["dpdk-telemetry.py", "-f", lab.prefix], input=asked, text=True, timeout=LIMIT_S,
+                          stdout=subprocess.PIPE, check=True).stdout
+    answers, decoder = {}, json.JSONDecoder()
+    for found in re.finditer(r'\{\s*"/netloom', told):
+        answer = decoder.raw_decode(told[found.start():])[0]
+        answers.setdefault(*answer.popitem()) if len(answer) == 1 else None
+    assert sorted(answers["/netloom/ports"]) == ["absent", "one", "sink", "two"], told
+    ports = re.findall(r'"rx_packets": (\d+)', told)
+    assert ports == ["1"], told
+    assert answers["/netloom/port"], told
+    assert answers["/netloom/worker"]["worker"] == 0 and answers["/netloom/fdb"]["entries"] == 1, told
+
+
 def names_are_documented(lab):
     """control/README.md lists every name with its labels, and no other."""
     with open(os.path.join(REPO, "control", "README.md"), encoding="utf-8") as readme:
@@ -284,7 +303,7 @@ def main():
     lab = None
     try:
         lab = Lab(folder)
-        for test in (events_are_told, metrics_say_what_happened, top_is_a_screen_of_rates, promtool_accepts_them,
+        for test in (events_are_told, metrics_say_what_happened, top_is_a_screen_of_rates, promtool_accepts_them, telemetry_answers,
                      names_are_documented, hostile_requests_are_refused):
             test(lab)
             print("ok   " + test.__name__)
