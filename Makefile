@@ -154,7 +154,7 @@ $(B)/unit/vm-runner/%: $(B)/obj/tests/unit/vm-runner/%.o $(B)/libvm.a $(B)/libba
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka $(VM_LIBS)
-$(B)/unit/vxlan/%: $(B)/obj/tests/unit/vxlan/%.o $(B)/libvxlan.a $(call obj,datapath/l4.c datapath/drop.c) $(B)/libbase.a
+$(B)/unit/vxlan/%: $(B)/obj/tests/unit/vxlan/%.o $(B)/libvxlan.a $(call obj,datapath/l4.c datapath/checksum.c datapath/drop.c) $(B)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ -lcmocka

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "tap/uplink_port.h"
-#include "vxlan/checksum.h"
+#include "checksum.h"
 #include "vxlan/wire.h"
 
 #define PACKET_LEN 114

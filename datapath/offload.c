@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checksum.h"
 #include "l4.h"
 
 #define SCRATCH_BYTES	 (2 * (FRAME_LEN_MAX + FRAME_PREFIX_MAX))
@@ -62,51 +63,11 @@ static inline void write_be32(uint8_t *p, uint32_t value)
 	write_be16(p + 2, value);
 }
 
-/*
- * One's complement sum in memory order: the result is stored by memcpy, whatever the byte order of
- * the machine.
- */
-static uint64_t sum_bytes(uint64_t sum, const uint8_t *bytes, uint32_t len)
-{
-	uint64_t word;
-	uint32_t tail;
-
-	for (; len >= sizeof(tail); len -= sizeof(tail), bytes += sizeof(tail)) {
-		memcpy(&tail, bytes, sizeof(tail));
-		sum += tail;
-	}
-	if (len > 0) {
-		word = 0;
-		memcpy(&word, bytes, len);
-		sum += word;
-	}
-	return sum;
-}
-
-static uint16_t sum_fold(uint64_t sum)
-{
-	while (sum >> 16 != 0)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
-}
-
-static void store_sum(uint8_t *field, uint64_t sum)
-{
-	uint16_t folded = sum_fold(sum);
-
-	memcpy(field, &folded, sizeof(folded));
-}
-
 /* RFC 9293 §3.1, RFC 8200 §8.1: addresses, protocol and length of the transport segment. */
 static uint64_t sum_pseudo_header(const uint8_t *ip, const struct l4 *l4, uint32_t l4_len)
 {
-	uint8_t rest[8] = {0};
-
-	rest[3] = l4->proto;
-	write_be32(rest + 4, l4_len);
-	if (l4->ip6)
-		return sum_bytes(sum_bytes(0, ip + 8, 32), rest, sizeof(rest));
-	return sum_bytes(sum_bytes(0, ip + 12, 8), rest, sizeof(rest));
+	return l4->ip6 ? checksum_pseudo(ip + 8, 32, l4->proto, l4_len)
+		       : checksum_pseudo(ip + 12, 8, l4->proto, l4_len);
 }
 
 struct offload_scratch *offload_scratch_new(void)
@@ -174,10 +135,11 @@ bool offload_checksum(struct offload_scratch *s, struct frame_out *out)
 	if (bytes == NULL)
 		return false;
 	/* The field holds the pseudo header's sum already. */
-	sum = sum_bytes(0, bytes + start, len - start);
-	store_sum(bytes + field, sum);
-	if (f->offload.csum_offset == 6 && read_be16(bytes + field) == 0)
-		write_be16(bytes + field, 0xffff); /* RFC 768: 0 would say "no checksum" */
+	sum = checksum_sum(bytes + start, len - start);
+	if (f->offload.csum_offset == 6)
+		checksum_store_udp(bytes + field, sum);
+	else
+		checksum_store(bytes + field, sum);
 	copy = &s->frames[s->n++];
 	copy->hdr = bytes;
 	copy->hdr_len = (uint16_t)(len < FRAME_HDR_MAX ? len : FRAME_HDR_MAX);
@@ -197,10 +159,8 @@ static void udp_checksum_fill(struct offload_scratch *s, uint8_t *bytes)
 
 	write_be16(udp + 4, udp_len);
 	write_be16(udp + 6, 0);
-	store_sum(udp + 6, sum_bytes(sum_pseudo_header(bytes + s->l4.l3_off, &s->l4, udp_len), udp,
-				     udp_len));
-	if (read_be16(udp + 6) == 0)
-		write_be16(udp + 6, 0xffff);
+	checksum_store_udp(udp + 6, sum_pseudo_header(bytes + s->l4.l3_off, &s->l4, udp_len) +
+					    checksum_sum(udp, udp_len));
 }
 
 enum drop_reason offload_segment_start(struct offload_scratch *s, const struct frame_out *out)
@@ -241,7 +201,7 @@ static void ip4_finish(uint8_t *ip, uint32_t ip_len, uint16_t id)
 	write_be16(ip + 2, ip_len);
 	write_be16(ip + 4, id);
 	write_be16(ip + 10, 0);
-	store_sum(ip + 10, sum_bytes(0, ip, (ip[0] & 0x0fu) * 4));
+	checksum_store(ip + 10, checksum_sum(ip, (ip[0] & 0x0fu) * 4));
 }
 
 static void tcp_segment_finish(const struct offload_scratch *s, struct frame *f, uint32_t n,
@@ -263,10 +223,10 @@ static void tcp_segment_finish(const struct offload_scratch *s, struct frame *f,
 		tcp[13] &= (uint8_t)~TCP_CWR;
 	write_be16(tcp + 16, 0);
 	sum = sum_pseudo_header(ip, &s->l4, tcp_hdr_len + n);
-	sum = sum_bytes(sum, tcp, tcp_hdr_len);
+	sum += checksum_sum(tcp, tcp_hdr_len);
 	/* tcp_hdr_len is a multiple of 4: the payload begins on an even byte of the sum */
-	sum = sum_bytes(sum, s->bytes + s->hdr_len + s->offset, n);
-	store_sum(tcp + 16, sum);
+	sum += checksum_sum(s->bytes + s->hdr_len + s->offset, n);
+	checksum_store(tcp + 16, sum);
 }
 
 static void udp_fragment4_finish(const struct offload_scratch *s, struct frame *f, uint32_t n,

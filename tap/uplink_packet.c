@@ -16,7 +16,7 @@
 #include "tap_vnet.h"
 #include "uplink_frame.h"
 #include "uplink_tx.h"
-#include "vxlan/checksum.h"
+#include "checksum.h"
 #include "vxlan/merge.h"
 #include "vxlan/vxlan.h"
 #include "vxlan/wire.h"

@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <sys/utsname.h>
 
-#include "vxlan/checksum.h"
+#include "checksum.h"
 #include "vxlan/packet.h"
 #include "vxlan/vxlan.h"
 #include "vxlan/wire.h"

@@ -28,7 +28,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "vxlan/checksum.h"
+#include "checksum.h"
 #include "vxlan/vxlan.h"
 #include "vxlan/wire.h"
 

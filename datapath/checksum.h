@@ -5,8 +5,8 @@
  * Sums are taken over native-order words and stored natively, which gives the same bytes on every machine (RFC 1071 §2). A
  * sum that is not folded yet is a u64: 64 KiB cannot overflow it.
  */
-#ifndef VXLAN_CHECKSUM_H
-#define VXLAN_CHECKSUM_H
+#ifndef DATAPATH_CHECKSUM_H
+#define DATAPATH_CHECKSUM_H
 
 #include <stddef.h>
 #include <stdint.h>
