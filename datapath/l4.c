@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#define IP4_HDR_MIN	   20
 #define IP6_HDR_LEN	   40
 #define IP6_EXTENSIONS_MAX 8
 #define IP6_HOP_BY_HOP	   0
@@ -24,10 +23,10 @@ static bool find_ip4(const struct frame *f, struct l4 *l4)
 	const uint8_t *ip = f->hdr + l4->l3_off;
 	uint16_t hdr_bytes;
 
-	if (l4->l3_off + IP4_HDR_MIN > f->hdr_len || ip[0] >> 4 != 4)
+	if (l4->l3_off + L4_IP4_HDR_MIN > f->hdr_len || ip[0] >> 4 != 4)
 		return false;
 	hdr_bytes = (uint16_t)((ip[0] & 0x0f) * 4);
-	if (hdr_bytes < IP4_HDR_MIN || l4->l3_off + hdr_bytes > f->hdr_len)
+	if (hdr_bytes < L4_IP4_HDR_MIN || l4->l3_off + hdr_bytes > f->hdr_len)
 		return false;
 	l4->off = l4->l3_off + hdr_bytes;
 	l4->proto = ip[9];
@@ -81,12 +80,6 @@ bool l4_find(const struct frame *f, struct l4 *l4)
 	return l4->ip6 && find_ip6(f, l4);
 }
 
-static inline uint64_t mix64(uint64_t hash, uint64_t word)
-{
-	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-	return hash ^ hash >> 32;
-}
-
 static inline uint64_t mix(uint64_t hash, const uint8_t *bytes, uint32_t len)
 {
 	uint64_t word;
@@ -96,49 +89,25 @@ static inline uint64_t mix(uint64_t hash, const uint8_t *bytes, uint32_t len)
 
 		word = 0;
 		memcpy(&word, bytes, n);
-		hash = mix64(hash, word);
+		hash = l4_mix(hash, word);
 		bytes += n;
 		len -= n;
 	}
 	return hash;
 }
 
-static inline bool has_ports(uint8_t proto)
-{
-	return proto == L4_PROTO_TCP || proto == L4_PROTO_UDP;
-}
-
-/* What most frames are, without the walk: TCP or UDP, whole, in IPv4 without options. The same number as below. */
-static inline bool hash_plain(const struct frame *f, uint32_t *hash)
-{
-	const uint8_t *ip = f->hdr + f->l3_off;
-	uint64_t addresses;
-	uint32_t ports;
-
-	if (f->ethertype != L4_ETHERTYPE_IP4 || f->l3_off + IP4_HDR_MIN + 4 > f->hdr_len ||
-	    ip[0] != 0x45 || (ip[6] & 0x3f) != 0 || ip[7] != 0 || !has_ports(ip[9]))
-		return false;
-	memcpy(&addresses, ip + 12, sizeof(addresses));
-	memcpy(&ports, ip + IP4_HDR_MIN, sizeof(ports));
-	*hash = (uint32_t)mix64(mix64(f->ethertype ^ (uint64_t)ip[9] << 16, addresses), ports);
-	return true;
-}
-
-uint32_t l4_flow_hash(const struct frame *f)
+uint32_t l4_flow_hash_any(const struct frame *f)
 {
 	uint64_t hash = f->ethertype;
-	uint32_t plain;
 	struct l4 l4;
 
-	if (f->l3_off != 0 && hash_plain(f, &plain))
-		return plain;
 	if (!l4_find(f, &l4))
 		return (uint32_t)mix(hash, f->hdr, f->hdr_len < 12 ? f->hdr_len : 12);
 	if (l4.ip6)
 		hash = mix(hash ^ (uint64_t)l4.proto << 16, f->hdr + l4.l3_off + 8, 32);
 	else
 		hash = mix(hash ^ (uint64_t)l4.proto << 16, f->hdr + l4.l3_off + 12, 8);
-	if (!l4.fragment && has_ports(l4.proto) && l4.off + 4 <= f->hdr_len)
+	if (!l4.fragment && l4_has_ports(l4.proto) && l4.off + 4 <= f->hdr_len)
 		hash = mix(hash, f->hdr + l4.off, 4);
 	return (uint32_t)hash;
 }

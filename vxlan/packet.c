@@ -203,7 +203,11 @@ uint32_t packet_write(const struct frame_out *out, uint8_t outer_len, uint8_t *b
 
 	if (frame_out_len(out) > cap || out->skip > f->hdr_len)
 		return 0;
-	copy_short(buf, out->prefix, out->prefix_len);
+	/* What is more than the prefix is overwritten, or beyond the packet: a copy of fixed size has no branches. */
+	if (cap >= sizeof(out->prefix))
+		memcpy(buf, out->prefix, sizeof(out->prefix));
+	else
+		copy_short(buf, out->prefix, out->prefix_len);
 	copy_short(buf + out->prefix_len, f->hdr + out->skip, hdr);
 	for (uint16_t i = 0; i < f->n_segs; i++) {
 		/* @cap was compared with the frame's length, which a list of segments must not exceed */
