@@ -15,6 +15,7 @@ import time
 from overlay_lab import LIMIT_S, inside, run, wait_for
 
 IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_MTU = 10, 2, 14
+SO_RCVBUFFORCE = 33
 IPV6_MTU_DISCOVER, IPV6_MTU = 23, 24
 FRAG_NEEDED, TOO_BIG6 = (3, 4), (2, 0)
 
@@ -94,7 +95,7 @@ class Flows:
     def socket(self, family, kind):
         sock = socket.socket(family, kind)
         sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21 if kind == socket.SOCK_DGRAM else 1 << 16)
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 21 if kind == socket.SOCK_DGRAM else 1 << 16)
         self.sockets.append(sock)
         return sock
 
@@ -222,7 +223,8 @@ class Stream:
     def receive_in(self, netns):
         with inside(netns):
             sock = self.receivers[netns] = socket.socket(family_of(self.address), socket.SOCK_DGRAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        # This process may have to wait for a core longer than an ordinary buffer lasts
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
         sock.settimeout(0.1)
         sock.bind(("", self.port))
         self.got[netns] = []

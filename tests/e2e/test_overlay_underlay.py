@@ -75,7 +75,8 @@ class Watched:
         self.lost = {vlan: s.lost() for vlan, s in self.streams.items()}
         self.said = "IPv{} lost {} of {}, gap {:.0f} ms; IPv{} lost {} of {}, gap {:.0f} ms".format(*[
             x for v, s in ((4, self.streams[10]), (6, self.streams[20])) for x in (v, s.lost(), len(s.sent), s.gap_ms())])
-        assert not self.lossless or not any(self.lost.values()), self.said
+        assert not self.lossless or not any(self.lost.values()), (self.said, self.a.drops(), self.b.drops(), [
+            run("ip", "-s", "link", "show", "eth1", netns=g).stdout for h in (self.a, self.b) for g in h.guests.values()])
         assert not any(s.twice() for s in self.streams.values()), "datagrams arrived twice"
 
 
