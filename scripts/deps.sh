@@ -61,6 +61,7 @@ test  prometheus             promtool checks the metrics
 test  acpica-tools           iasl checks vm-runner's tables
 test  nfdump                 reads what its collector kept
 test  nfdump-sflow           an sFlow collector that is not ours
+test  lldpd                  a neighbour that is not ours, in guests
 test  socat                  sockets in shell tests
 test  util-linux             setpriv, unshare, nsenter, flock
 test  procps                 ps
