@@ -11,13 +11,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "datapath.h"
 #include "overlay_announce.h"
 #include "overlay_view.h"
 
-#define SETTLE_US 20000
-#define REFRESH_S 2
+#define SETTLE_US     20000
+#define SETTLE_MAX_US 800000
+#define REFRESH_S     2
 
 struct vtep_info {
 	char name[PORT_NAME_MAX];
@@ -43,6 +45,7 @@ struct overlay_control {
 	struct overlay_neigh *neigh;
 	struct overlay_announce *announce;
 	struct event *changed, *settle, *refresh;
+	uint32_t settle_us;	 /* how long to wait for the rest of a crowd of changes */
 	struct vtep_info *vteps; /* sorted by name, as the model's */
 	size_t n_vteps;
 	struct vni_info *vnis; /* sorted by VNI */
@@ -55,7 +58,8 @@ static void settled(evutil_socket_t fd, short what, void *arg);
 
 static void settle_later(struct overlay_control *overlay)
 {
-	const struct timeval later = {.tv_usec = SETTLE_US};
+	const struct timeval later = {.tv_sec = overlay->settle_us / 1000000,
+				      .tv_usec = overlay->settle_us % 1000000};
 
 	if (!event_pending(overlay->settle, EV_TIMEOUT, NULL))
 		event_add(overlay->settle, &later);
@@ -73,13 +77,19 @@ static void kernel_changed(evutil_socket_t fd, short what, void *arg)
 		settle_later(overlay);
 }
 
+/* A network that never comes to rest, or a large one, gets a fifth of this thread's time at most. */
 static void settled(evutil_socket_t fd, short what, void *arg)
 {
 	struct overlay_control *overlay = arg;
+	uint64_t begin = clock_now_ns(), took_us;
 
 	(void)fd;
 	(void)what;
 	overlay_sync(apply_model(overlay->apply), apply_live_all(overlay->apply), overlay);
+	took_us = (clock_now_ns() - begin) / 1000;
+	overlay->settle_us = 4 * took_us < SETTLE_US	   ? SETTLE_US
+			     : 4 * took_us < SETTLE_MAX_US ? (uint32_t)(4 * took_us)
+							   : SETTLE_MAX_US;
 }
 
 struct overlay_control *overlay_control_new(struct event_base *base, struct apply *apply,
@@ -92,6 +102,7 @@ struct overlay_control *overlay_control_new(struct event_base *base, struct appl
 		return NULL;
 	}
 	overlay->apply = apply;
+	overlay->settle_us = SETTLE_US;
 	overlay->underlay = overlay_underlay_new(err);
 	if (overlay->underlay == NULL)
 		goto undo;
@@ -391,8 +402,9 @@ void overlay_sync(const struct model *model, const struct live_port *live, void 
 
 failed:
 	/* The view that runs may name ports that are about to be closed: none is safe. */
-	log_error("the overlay is off until the next change: %s", err.text);
+	log_error("the overlay is off, and is tried again: %s", err.text);
 	overlay_publish(NULL);
+	event_add(overlay->refresh, &period);
 	free(vteps);
 	free(vnis);
 	round_end(&round);

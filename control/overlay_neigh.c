@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -40,8 +41,9 @@ struct overlay_neigh {
 	struct binding *bindings; /* [NEIGH_MAX], touched as they come */
 	uint32_t n;
 	uint32_t heads[HEADS];
-	uint16_t macs[HEADS]; /* bindings of MACs with this hash: 0 says that there is none */
-	uint16_t shares[SNAPSHOT_PORTS_MAX];
+	uint32_t macs[HEADS]; /* bindings of MACs with this hash: 0 says that there is none */
+	uint32_t shares[SNAPSHOT_PORTS_MAX];
+	uint32_t seed; /* of hashes: addresses are the stations' to choose */
 	uint64_t generation;
 	uint32_t swept_s;
 	uint64_t refused;
@@ -63,12 +65,13 @@ static uint16_t hash_bytes(const uint8_t *bytes, size_t n, uint32_t seed)
 
 static uint32_t *head_of(const struct overlay_neigh *neigh, const struct neigh_entry *entry)
 {
-	return (uint32_t *)&neigh->heads[hash_bytes(entry->ip.b, sizeof(entry->ip.b), entry->vni)];
+	return (uint32_t *)&neigh
+		->heads[hash_bytes(entry->ip.b, sizeof(entry->ip.b), neigh->seed ^ entry->vni)];
 }
 
-static uint16_t *macs_of(const struct overlay_neigh *neigh, const uint8_t mac[6])
+static uint32_t *macs_of(const struct overlay_neigh *neigh, const uint8_t mac[6])
 {
-	return (uint16_t *)&neigh->macs[hash_bytes(mac, 6, 0)];
+	return (uint32_t *)&neigh->macs[hash_bytes(mac, 6, neigh->seed)];
 }
 
 static struct binding *binding_find(const struct overlay_neigh *neigh,
@@ -183,20 +186,24 @@ static void event_take(struct overlay_neigh *neigh, const struct overlay_view *v
 				    .port = SNAPSHOT_NONE,
 				    .seen_s = now};
 	struct binding *binding;
+	bool is_full;
 
 	if (!suppresses(view, event->vni))
 		return;
 	memcpy(entry.mac, event->mac, 6);
 	binding = binding_find(neigh, &entry);
+	is_full = neigh->shares[event->port] >= (is_tunnel ? NEIGH_TUNNEL_MAX : NEIGH_LOCAL_MAX);
 	if (binding == NULL) {
-		if (neigh->shares[event->port] >=
-			    (is_tunnel ? NEIGH_TUNNEL_MAX : NEIGH_LOCAL_MAX) ||
-		    binding_add(neigh, &entry, event->port) == NULL)
+		if (is_full || binding_add(neigh, &entry, event->port) == NULL)
 			neigh->refused++;
 		return;
 	}
 	if (binding->entry.is_static)
 		return;
+	if (is_full && binding->heard_on != event->port) {
+		neigh->refused++;
+		return;
+	}
 	binding->entry.seen_s = now;
 	if (memcmp(binding->entry.mac, event->mac, 6) != 0)
 		binding_move(neigh, binding, event, now);
@@ -318,6 +325,8 @@ struct overlay_neigh *overlay_neigh_new(struct event_base *base, struct err *err
 	}
 	memset(neigh->heads, 0xff, sizeof(neigh->heads));
 	neigh->generation = UINT64_MAX;
+	if (getrandom(&neigh->seed, sizeof(neigh->seed), GRND_NONBLOCK) < 0)
+		neigh->seed = now_s();
 	neigh->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	neigh->bindings = calloc(NEIGH_MAX, sizeof(*neigh->bindings));
 	neigh->rebuild = evtimer_new(base, rebuild, neigh);

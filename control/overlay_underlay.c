@@ -253,13 +253,12 @@ static void way_explain(struct overlay_underlay *underlay,
  */
 static void way_ask(struct overlay_underlay *underlay, const struct overlay_uplink_state *uplinks,
 		    uint16_t n_uplinks, const struct overlay_uplink_state *local_uplink,
-		    const struct vxlan_ip *local, struct vtep_peer_spec *peer,
-		    struct overlay_way *way)
+		    bool is_ours, struct vtep_peer_spec *peer, struct overlay_way *way)
 {
 	struct nl_route route = {0};
 
 	memset(way, 0, sizeof(*way));
-	if (local_uplink->is_open && nl_underlay_has_address(underlay->nl, local) &&
+	if (local_uplink->is_open && is_ours &&
 	    nl_underlay_route(underlay->nl, &peer->remote, &route) == 0 && !route.is_local)
 		hops_add(underlay, &route, uplinks, n_uplinks, peer, way);
 	way->usable = way->n_resolved > 0;
@@ -271,13 +270,17 @@ void overlay_underlay_ways(struct overlay_underlay *underlay,
 			   const struct overlay_uplink_state *uplinks, uint16_t n_uplinks,
 			   struct overlay_spec *spec, struct overlay_way *ways)
 {
+	bool is_ours[VTEP_LOCALS_MAX] = {false};
+
+	for (uint16_t i = 0; i < spec->spec.n_locals; i++)
+		is_ours[i] = nl_underlay_has_address(underlay->nl, &spec->locals[i]);
 	for (uint16_t i = 0; i < spec->spec.n_peers; i++) {
 		struct vtep_peer_spec *peer = &spec->peers[i];
 		uint16_t uplink = spec->local_uplink[peer->local];
 
 		if (uplink < n_uplinks)
 			way_ask(underlay, uplinks, n_uplinks, &uplinks[uplink],
-				&spec->locals[peer->local], peer, &ways[spec->peer_vtep[i]]);
+				is_ours[peer->local], peer, &ways[spec->peer_vtep[i]]);
 	}
 	hops_forget(underlay);
 }
