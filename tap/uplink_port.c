@@ -295,7 +295,7 @@ static void xdp_follow(struct uplink_port *uplink, const struct uplink_link *lin
 	if (link->ifindex != 0)
 		uplink_xdp_key(uplink->port.spec.ifname, link, &key);
 	if (xdp != NULL) {
-		if (memcmp(uplink_xdp_key_of(xdp), &key, sizeof(key)) == 0)
+		if (uplink_xdp_key_equal(uplink_xdp_key_of(xdp), &key))
 			return;
 		xdp_detach(uplink);
 	}
@@ -306,7 +306,7 @@ static void xdp_follow(struct uplink_port *uplink, const struct uplink_link *lin
 		       "an interface without hardware passes TCP uncut to packet sockets only");
 		return;
 	}
-	if (uplink->config.mode == UPLINK_AF_XDP || memcmp(&uplink->tried, &key, sizeof(key)) != 0)
+	if (uplink->config.mode == UPLINK_AF_XDP || !uplink_xdp_key_equal(&uplink->tried, &key))
 		xdp_attach(uplink, &key, link->is_virtual);
 }
 

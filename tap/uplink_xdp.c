@@ -70,6 +70,12 @@ void uplink_xdp_key(const char *ifname, const struct uplink_link *link, struct u
 	memcpy(key->mac, link->mac, sizeof(key->mac));
 }
 
+bool uplink_xdp_key_equal(const struct uplink_xdp_key *a, const struct uplink_xdp_key *b)
+{
+	return a->ifindex == b->ifindex && a->n_queues == b->n_queues &&
+	       a->chunk_bytes == b->chunk_bytes && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0;
+}
+
 static int sockets_open(struct uplink_xdp *xdp, struct err *err)
 {
 	int ret;

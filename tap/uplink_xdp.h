@@ -27,6 +27,8 @@ struct uplink_xdp_key {
 /** uplink_xdp_key() - What the interface is like now */
 void uplink_xdp_key(const char *ifname, const struct uplink_link *link, struct uplink_xdp_key *key);
 
+bool uplink_xdp_key_equal(const struct uplink_xdp_key *a, const struct uplink_xdp_key *b);
+
 /**
  * uplink_xdp_new() - Attach to an interface that is up
  * @generic: if the driver has no XDP, take the kernel's general code

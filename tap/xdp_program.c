@@ -21,6 +21,9 @@
 /* Registers: r6 the context, r2 the packet, r3 its end; r4 and r5 are for the moment. */
 enum { R0, R1, R2, R3, R4, R5, R6 };
 
+/* BPF_K and BPF_IMM, which are 0, left out. */
+enum { ADD_CONSTANT = BPF_ALU64 | BPF_ADD, LOAD_CONSTANT64 = BPF_LD | BPF_DW };
+
 /* Where a jump leads; resolved at the end. */
 enum label { LABEL_PASS, LABEL_TAKE, LABEL_IP4, LABEL_NEXT, LABELS };
 
@@ -83,7 +86,7 @@ static void expect(struct writer *w, uint8_t size, int16_t off, uint32_t value, 
 static void need(struct writer *w, int32_t len)
 {
 	emit(w, BPF_ALU64 | BPF_MOV | BPF_X, R4, R2, 0, 0);
-	emit(w, BPF_ALU64 | BPF_ADD | BPF_K, R4, 0, 0, len);
+	emit(w, ADD_CONSTANT, R4, 0, 0, len);
 	jump(w, BPF_JMP | BPF_JGT | BPF_X, R4, R3, 0, LABEL_PASS);
 }
 
@@ -122,7 +125,7 @@ size_t xdp_program_write(const struct xdp_filter *filter, int map_fd, struct bpf
 	load(&w, BPF_W, R2, R6, offsetof(struct xdp_md, data));
 	load(&w, BPF_W, R3, R6, offsetof(struct xdp_md, data_end));
 	emit(&w, BPF_ALU64 | BPF_MOV | BPF_X, R4, R2, 0, 0);
-	emit(&w, BPF_ALU64 | BPF_ADD | BPF_K, R4, 0, 0, (int32_t)filter->len_max);
+	emit(&w, ADD_CONSTANT, R4, 0, 0, (int32_t)filter->len_max);
 	jump(&w, BPF_JMP | BPF_JGT | BPF_X, R3, R4, 0, LABEL_PASS);
 	need(&w, ETH_LEN + IP4_LEN + UDP_LEN);
 	memcpy(&mac_end, filter->mac + 4, sizeof(mac_end));
@@ -147,7 +150,7 @@ size_t xdp_program_write(const struct xdp_filter *filter, int map_fd, struct bpf
 
 	label(&w, LABEL_TAKE);
 	load(&w, BPF_W, R2, R6, offsetof(struct xdp_md, rx_queue_index));
-	emit(&w, BPF_LD | BPF_DW | BPF_IMM, R1, BPF_PSEUDO_MAP_FD, 0, map_fd);
+	emit(&w, LOAD_CONSTANT64, R1, BPF_PSEUDO_MAP_FD, 0, map_fd);
 	emit(&w, 0, 0, 0, 0, 0);
 	emit(&w, BPF_ALU64 | BPF_MOV | BPF_K, R3, 0, 0, XDP_PASS); /* a queue without a socket */
 	emit(&w, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect_map);
