@@ -241,11 +241,12 @@ $(B)/bench/uplink: $(B)/obj/bench/uplink.o $(B)/libtap.a $(B)/libvxlan.a $(B)/li
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpcap
-bench-programs: all $(B)/bench/pipeline $(B)/bench/vtep $(B)/bench/uplink
+bench-programs: all $(B)/bench/pipeline $(B)/bench/capture $(B)/bench/vtep $(B)/bench/uplink
 bench:
 	scripts/deps.sh
 	$(MAKE) bench-programs
 	$(B)/bench/pipeline
+	$(B)/bench/capture
 	BUILD=$(abspath $(B)) bench/ports-memory.sh
 	BUILD=$(abspath $(B)) bench/lab.sh
 	BUILD=$(abspath $(B)) bench/impair.py

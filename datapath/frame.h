@@ -94,6 +94,15 @@ struct frame_out {
 	uint8_t prefix[FRAME_PREFIX_MAX];
 };
 
+/** frame_out_init() - A frame as it came in: nothing in front, nothing skipped; the prefix stays unwritten */
+static inline void frame_out_init(struct frame_out *out, struct frame *f)
+{
+	out->f = f;
+	out->prefix_len = 0;
+	out->skip = 0;
+	out->drop = DROP_NONE;
+}
+
 /** frame_out_len() - Bytes the receiver will see */
 static inline uint32_t frame_out_len(const struct frame_out *out)
 {

@@ -74,7 +74,7 @@ static void copy_to(struct pipeline *pl, const struct snapshot *cfg, const struc
 {
 	const struct port_config *to = &cfg->ports[index];
 	uint32_t len = frame_out_len(out);
-	struct frame_out copy = *out;
+	struct frame_out copy;
 	struct frame_out *place;
 
 	if (!to->admin_up) {
@@ -86,6 +86,10 @@ static void copy_to(struct pipeline *pl, const struct snapshot *cfg, const struc
 		if (pl->trace->dry)
 			return;
 	}
+	frame_out_init(&copy, out->f);
+	copy.prefix_len = out->prefix_len;
+	copy.skip = out->skip;
+	memcpy(copy.prefix, out->prefix, out->prefix_len);
 	if (mirror->snaplen != 0 && mirror->snaplen < len) {
 		copy.f = cut(pl, cfg, out, mirror->snaplen);
 		copy.prefix_len = copy.skip = 0;

@@ -68,13 +68,19 @@ void pipeline_free(struct pipeline *pl)
 
 static void look_in(struct pipeline *pl, const struct burst *b)
 {
+	uint64_t tsc = 0;
+
 	for (uint16_t i = 0; i < b->n && !pipeline_is_dry(pl); i++) {
 		uint16_t port = b->frames[i]->in_port;
 		uint64_t watch = b->cfg->ports[port].watch[PROBE_IN];
-		struct frame_out out = {.f = b->frames[i]};
+		struct frame_out out;
 
-		if (watch != 0)
-			probe_look(pl, b->cfg, watch, port, PROBE_IN, DROP_NONE, rte_rdtsc(), &out);
+		if (watch == 0)
+			continue;
+		frame_out_init(&out, b->frames[i]);
+		if (tsc == 0)
+			tsc = rte_rdtsc();
+		probe_look(pl, b->cfg, watch, port, PROBE_IN, DROP_NONE, tsc, &out);
 	}
 }
 
@@ -136,8 +142,9 @@ static void run_burst(struct pipeline *pl, const struct snapshot *cfg, struct fr
 static struct probe *trace_wanted(struct pipeline *pl, const struct snapshot *cfg, struct frame *f)
 {
 	uint64_t watch = cfg->ports[f->in_port].watch[PROBE_IN] & cfg->traces;
-	struct frame_out out = {.f = f};
+	struct frame_out out;
 
+	frame_out_init(&out, f);
 	for (; watch != 0; watch &= watch - 1) {
 		struct probe *probe = cfg->probes[__builtin_ctzll(watch)];
 		uint32_t left = atomic_load_explicit(&probe->traces_left, memory_order_relaxed);
@@ -242,8 +249,9 @@ void pipeline_drop_out(struct pipeline *pl, const struct snapshot *cfg,
 void pipeline_drop_at(struct pipeline *pl, const struct snapshot *cfg,
 		      const struct port_config *port, struct frame *f, enum drop_reason reason)
 {
-	struct frame_out out = {.f = f};
+	struct frame_out out;
 
+	frame_out_init(&out, f);
 	pipeline_drop_out(pl, cfg, port, &out, reason);
 }
 

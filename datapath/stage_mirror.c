@@ -11,10 +11,12 @@ void stage_mirror(struct pipeline *pl, struct burst *b)
 	if (__builtin_expect(b->cfg->mirrored_in == 0, 1))
 		return;
 	for (uint16_t i = 0; i < b->n; i++) {
-		struct frame_out out = {.f = b->frames[i]};
+		struct frame_out out;
 		uint32_t mirrors = b->cfg->ports[b->frames[i]->in_port].mirror_in;
 
-		if (mirrors != 0)
-			mirror_frame(pl, b->cfg, mirrors, &out);
+		if (mirrors == 0)
+			continue;
+		frame_out_init(&out, b->frames[i]);
+		mirror_frame(pl, b->cfg, mirrors, &out);
 	}
 }

@@ -83,13 +83,15 @@ static bool is_sampled(struct probe_ring *ring, uint32_t n)
 	return --ring->skip == 0;
 }
 
-void probe_look(struct pipeline *pl, const struct snapshot *cfg, uint64_t watch, uint16_t port,
-		enum probe_point point, enum drop_reason reason, uint64_t tsc,
-		const struct frame_out *out)
+static void keep(const struct snapshot *cfg, const struct probe *probe, struct probe_ring *ring,
+		 uint16_t port, enum probe_point point, enum drop_reason reason, uint64_t tsc,
+		 const struct frame_out *out)
 {
 	const struct frame *f = out->f;
-	struct probe_record record = {
-		.wire_len = frame_out_len(out),
+	uint32_t len = frame_out_len(out);
+	const struct probe_record record = {
+		.wire_len = len,
+		.cap_len = len < probe->snaplen ? len : probe->snaplen,
 		.generation = cfg->generation,
 		.tsc = tsc,
 		.port = port,
@@ -100,20 +102,23 @@ void probe_look(struct pipeline *pl, const struct snapshot *cfg, uint64_t watch,
 		.inbound = point == PROBE_IN || (point == PROBE_DROP && port == f->in_port),
 	};
 
-	while (watch != 0) {
+	probe_ring_put(ring, &record, NULL, out);
+}
+
+void probe_look(struct pipeline *pl, const struct snapshot *cfg, uint64_t watch, uint16_t port,
+		enum probe_point point, enum drop_reason reason, uint64_t tsc,
+		const struct frame_out *out)
+{
+	for (; watch != 0; watch &= watch - 1) {
 		const struct probe *probe = cfg->probes[__builtin_ctzll(watch)];
 		struct probe_ring *ring = probe->rings[pl->worker];
 
-		watch &= watch - 1;
 		if (probe->trace)
 			continue;
 		stats_add(&ring->n_seen, 1);
 		stats_add(&ring->port_seen[port], 1);
-		if (!is_sampled(ring, probe->sample) ||
-		    !filter_match(probe->filter, pl->filter_scratch, out))
-			continue;
-		record.cap_len =
-			record.wire_len < probe->snaplen ? record.wire_len : probe->snaplen;
-		probe_ring_put(ring, &record, NULL, out);
+		if (is_sampled(ring, probe->sample) &&
+		    filter_match(probe->filter, pl->filter_scratch, out))
+			keep(cfg, probe, ring, port, point, reason, tsc, out);
 	}
 }
