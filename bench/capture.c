@@ -212,7 +212,7 @@ int main(void)
 	struct filter *filters[N_WAYS] = {NULL};
 	struct err err = {.text = ""};
 
-	if (eal_start(false, &err) != 0) {
+	if (eal_start(false, NULL, &err) != 0) {
 		fprintf(stderr, "capture: %s\n", err.text);
 		return 1;
 	}

@@ -25,7 +25,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	scratch = filter_scratch_new();
-	return scratch == NULL || eal_start(false, &err) != 0 ? -1 : 0;
+	return scratch == NULL || eal_start(false, NULL, &err) != 0 ? -1 : 0;
 }
 
 /* In pieces of their own, so that a sanitizer sees what is read beyond one. */

@@ -32,7 +32,7 @@ static int set_up(void **state)
 
 	(void)state;
 	scratch = filter_scratch_new();
-	return scratch == NULL ? -1 : eal_start(false, &err);
+	return scratch == NULL ? -1 : eal_start(false, NULL, &err);
 }
 
 static int tear_down(void **state)
