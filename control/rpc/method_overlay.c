@@ -169,12 +169,13 @@ void rpc_vtep_delete(struct rpc_call *call)
 }
 
 /* What went through the tunnels of a VTEP, on all switches, and what was refused from it. */
-static void traffic_print(struct rpc_call *call, const struct model *model, const char *name,
-			  json_t *vtep)
+static void traffic_print(struct rpc_call *call, const struct model *model,
+			  const struct model_vtep *of, json_t *vtep)
 {
+	const char *name = of->name;
 	const struct overlay_vtep_counters *refused =
 		overlay_vtep_drops(call->control->overlay, name);
-	uint64_t rx_pkts = 0, rx_bytes = 0, tx_pkts = 0, tx_bytes = 0, drops[DROP_N] = {0};
+	uint64_t rx_pkts = 0, rx_bytes = 0, tx_pkts = 0, tx_bytes = 0, outer, drops[DROP_N] = {0};
 	char tunnel[PORT_NAME_MAX];
 
 	for (size_t i = 0; i < model->n_switches; i++) {
@@ -198,6 +199,8 @@ static void traffic_print(struct rpc_call *call, const struct model *model, cons
 				drops[d] += stats_read(&live->drops[w].by_reason[d]);
 		}
 	}
+	outer = tx_pkts * vxlan_outer_len(of->remote.is_v6); /* as they were sent */
+	tx_bytes = tx_bytes > outer ? tx_bytes - outer : 0;
 	for (int d = DROP_NONE + 1; d < DROP_N && refused != NULL; d++)
 		drops[d] += stats_read(&refused->rx_drops[d]);
 	json_object_update_new(vtep, json_pack("{s:{s:I,s:I}, s:{s:I,s:I}, s:o}", "rx", "pkts",
@@ -224,7 +227,7 @@ void rpc_vtep_list(struct rpc_call *call)
 		json_object_set_new(vtep, "resolved", json_integer(way->n_resolved));
 		json_object_set_new(vtep, "mtu", json_integer(way->mtu));
 		json_object_set_new(vtep, "detail", json_string(way->detail));
-		traffic_print(call, model, model->vteps[i]->name, vtep);
+		traffic_print(call, model, model->vteps[i], vtep);
 		json_array_append_new(list, vtep);
 	}
 	call->result = json_pack("{s:o}", "vteps", list);
