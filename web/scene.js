@@ -5,6 +5,7 @@ import { bits } from "./format.js";
 
 export const WIDTH = 112, HEIGHT = 46;
 const TRACK = 16, PICK = 7;
+const LABELS_IN_MOTION = 80, REST_MS = 150;
 const ZOOM_MIN = 0.05, ZOOM_MAX = 4;
 
 /** loadOf() - 0 idle .. 5 above 5 Gb/s: a virtual cable has no speed of its own to compare with */
@@ -45,6 +46,8 @@ export class Scene extends EventTarget {
 	#dirty = false;
 	#fitted = false;
 	#moved = false; // by hand, since all was shown
+	#movedAt = -Infinity;
+	#rest = 0;
 	#colours = {};
 
 	constructor(canvas, model) {
@@ -62,7 +65,7 @@ export class Scene extends EventTarget {
 	readColours() {
 		const style = getComputedStyle(document.documentElement);
 		for (const name of ["bg", "ink", "dim", "faint", "edge", "accent", "good", "warn", "bad", "switch", "switch-edge",
-			"node", "node-edge", "dot", "load0", "load1", "load2", "load3", "load4", "load5"])
+			"node", "node-edge", "load0", "load1", "load2", "load3", "load4", "load5"])
 			this.#colours[name] = style.getPropertyValue(`--${name}`).trim();
 		this.font = style.getPropertyValue("--font");
 		this.draw();
@@ -120,6 +123,7 @@ export class Scene extends EventTarget {
 
 	zoomAt(px, py, factor) {
 		this.#moved = true;
+		this.#movedAt = performance.now();
 		const zoom = Math.max(ZOOM_MIN, Math.min(ZOOM_MAX, this.view.zoom * factor));
 		this.view.x += px / this.view.zoom - px / zoom;
 		this.view.y += py / this.view.zoom - py / zoom;
@@ -129,6 +133,7 @@ export class Scene extends EventTarget {
 
 	pan(dx, dy) {
 		this.#moved = true;
+		this.#movedAt = performance.now();
 		this.view.x -= dx / this.view.zoom;
 		this.view.y -= dy / this.view.zoom;
 		this.draw();
@@ -264,7 +269,6 @@ export class Scene extends EventTarget {
 		c.setTransform(scale, 0, 0, scale, 0, 0);
 		c.fillStyle = this.#colours.bg;
 		c.fillRect(0, 0, canvas.clientWidth, canvas.clientHeight);
-		this.#dots();
 		c.setTransform(scale * view.zoom, 0, 0, scale * view.zoom, -view.x * view.zoom * scale, -view.y * view.zoom * scale);
 		const seen = {
 			left: view.x, right: view.x + canvas.clientWidth / view.zoom,
@@ -280,23 +284,20 @@ export class Scene extends EventTarget {
 		for (const node of this.model.nodes.values())
 			if (node.x + WIDTH > seen.left && node.x - WIDTH < seen.right && node.y + HEIGHT > seen.top && node.y - HEIGHT < seen.bottom)
 				this.#node(node);
-		if (view.zoom > 0.45)
+		if (view.zoom > 0.45 && !this.#inMotion(links.length))
 			for (const link of links)
 				this.#labels(link);
 		c.setLineDash([]);
 		c.globalAlpha = 1;
 	}
 
-	#dots() {
-		const { context: c, view, canvas } = this;
-		const step = 40 * view.zoom;
-		if (step < 14)
-			return;
-		c.fillStyle = this.#colours.dot;
-		const x0 = -((view.x * view.zoom) % step), y0 = -((view.y * view.zoom) % step);
-		for (let x = x0; x < canvas.clientWidth; x += step)
-			for (let y = y0; y < canvas.clientHeight; y += step)
-				c.fillRect(x, y, 1.5, 1.5);
+	/** #inMotion() - The labels of many links are left out while the view moves, and come back when it rests */
+	#inMotion(n) {
+		if (n < LABELS_IN_MOTION || performance.now() - this.#movedAt > REST_MS)
+			return false;
+		clearTimeout(this.#rest);
+		this.#rest = setTimeout(() => this.draw(), REST_MS + 20);
+		return true;
 	}
 
 	linkColour(link) {
@@ -416,7 +417,7 @@ export class Scene extends EventTarget {
 		for (const [way, from, name] of [["forward", line, link.a_if], ["back", back, link.b_if]]) {
 			const rate = model.rate(link, way);
 			c.font = `10px ${this.font}`;
-			if (this.view.zoom > 0.7 || strong) {
+			if (this.view.zoom > 1 || strong || (this.view.zoom > 0.7 && !(this.showRates && rate >= 1))) {
 				const [x, y] = exitOf(from, level ? 18 : 11);
 				this.#label(name, x, y + 3, this.#colours.faint);
 			}
