@@ -270,9 +270,38 @@ static void burst_of_floods_to_many_ports_is_complete(void **state)
 	rig_run(&rig);
 }
 
+/* Frames next to each other that agree in ingress, addresses and tag are decided together: but for their length, and no further. */
+static void frames_of_one_run_are_judged_by_their_own_length(void **state)
+{
+	(void)state;
+	access_ports(3);
+	rig.burst = FRAME_BURST;
+	fdb_learn(rig.fdb, FDB_FID(0, 10), B, 2, FDB_STATIC, 0, 0);
+	fdb_learn(rig.fdb, FDB_FID(0, 10), C, 1, FDB_STATIC, 0, 0);
+	rig_in(&rig, 0, rig_frame(B, A, NULL, 1515)); /* first of its run, and too long */
+	rig_drop(&rig, 0, DROP_OVERSIZE, 1);
+	passes(0, 2, B, A, 60);
+	passes(0, 2, B, A, 1514);
+	rig_in(&rig, 0, rig_frame(B, A, NULL, 1600));
+	rig_drop(&rig, 0, DROP_OVERSIZE, 1);
+	passes(0, 2, B, A, 61);
+	passes(0, 1, C, A, 62); /* another station */
+	passes(0, 2, B, A, 63); /* and back */
+	passes(0, 2, B, A, 64);
+	rig_in(&rig, 0, rig_frame(B, RIG_BROADCAST, NULL, 60)); /* refused, all of it */
+	rig_in(&rig, 0, rig_frame(B, RIG_BROADCAST, NULL, 60));
+	rig_drop(&rig, 0, DROP_SOURCE_MULTICAST, 2);
+	rig_in(&rig, 0,
+	       rig_frame(B, A, (const uint32_t[]){RIG_C(7), 0}, 64)); /* a tag is no part of it */
+	rig_drop(&rig, 0, DROP_VLAN_TAGGED, 1);
+	passes(0, 2, B, A, 65);
+	rig_run(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(frames_of_one_run_are_judged_by_their_own_length),
 		cmocka_unit_test(known_unicast_reaches_its_port_only),
 		cmocka_unit_test(station_that_moves_is_followed),
 		cmocka_unit_test(frame_never_goes_back_where_it_came_from),
