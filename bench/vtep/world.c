@@ -94,8 +94,10 @@ static int overlay_start(struct err *err)
 	if (view == NULL)
 		return err_set(err, ENOMEM, "no memory");
 	view->table = table_new(err);
-	if (view->table == NULL)
+	if (view->table == NULL) {
+		overlay_view_free(view);
 		return -EINVAL;
+	}
 	view->n_uplinks = 1;
 	view->uplinks[0] =
 		(struct overlay_uplink){.port = world.ports[PORT_SINK], .send = memory_port_send};
@@ -104,8 +106,10 @@ static int overlay_start(struct err *err)
 	view->tunnels = calloc(view->n_tunnels, sizeof(*view->tunnels));
 	view->tunnel_of = calloc(world.n_switches, sizeof(*view->tunnel_of));
 	view->limits = calloc(world.options->n_vnis, sizeof(*view->limits));
-	if (view->tunnels == NULL || view->tunnel_of == NULL || view->limits == NULL)
+	if (view->tunnels == NULL || view->tunnel_of == NULL || view->limits == NULL) {
+		overlay_view_free(view);
 		return err_set(err, ENOMEM, "no memory");
+	}
 	for (uint16_t sw = 0; sw < world.n_switches; sw++) {
 		const struct port_spec spec = {.name = "tunnel", .type = "vxlan", .n_queues = 1};
 		uint16_t index = index_of(sw, PORT_TUNNEL);
