@@ -3,6 +3,7 @@
 #include "model_overlay.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -284,12 +285,31 @@ static void owner_settle(const char *what, char *own, const char *owner, struct 
 	snprintf(own, PORT_NAME_MAX, "%s", owner);
 }
 
+/* @what: with its name or number, which an object of @theirs has already. */
+static void taken(const char *what, const char *theirs, const char *owner,
+		  struct problems *problems)
+{
+	if (owner == NULL || strcmp(theirs, owner) == 0)
+		problems_add(problems, PROBLEM_PARAMS, "%s is there twice; leave one of them out",
+			     what);
+	else if (theirs[0] == '\0')
+		problems_add(problems, PROBLEM_STATE,
+			     "%s belongs to nobody's objects, not to \"%s\"; choose another, or "
+			     "delete that one",
+			     what, owner);
+	else
+		problems_add(problems, PROBLEM_STATE,
+			     "%s belongs to owner \"%s\", not to \"%s\"; choose another", what,
+			     theirs, owner);
+}
+
 void model_overlay_parse(struct model *model, const json_t *vteps, const json_t *vnis,
 			 const char *owner, struct problems *problems)
 {
 	char place[PORT_NAME_MAX + 16];
 	json_t *item;
 	size_t i;
+	int rc;
 
 	json_array_foreach (vteps, i, item) {
 		struct model_vtep vtep;
@@ -300,10 +320,11 @@ void model_overlay_parse(struct model *model, const json_t *vteps, const json_t 
 			continue;
 		snprintf(place, sizeof(place), "vtep \"%s\"", vtep.name);
 		owner_settle(place, vtep.owner, owner, problems);
-		if (model_vtep_add(model, &vtep) != 0)
-			problems_add(problems, PROBLEM_STATE,
-				     "%s: the name is used already, perhaps by another owner",
-				     place);
+		rc = model_vtep_add(model, &vtep);
+		if (rc == -EEXIST)
+			taken(place, model_vtep_find(model, vtep.name)->owner, owner, problems);
+		else if (rc != 0)
+			problems_add(problems, PROBLEM_MACHINE, "%s: out of memory", place);
 	}
 	json_array_foreach (vnis, i, item) {
 		struct model_vni *vni;
@@ -314,9 +335,11 @@ void model_overlay_parse(struct model *model, const json_t *vteps, const json_t 
 			continue;
 		snprintf(place, sizeof(place), "vni %s", vni->name);
 		owner_settle(place, vni->owner, owner, problems);
-		if (model_vni_add(model, vni) != 0)
-			problems_add(problems, PROBLEM_STATE,
-				     "%s: it is there already, perhaps another owner's", place);
+		rc = model_vni_add(model, vni);
+		if (rc == -EEXIST)
+			taken(place, model_vni_find(model, vni->name)->owner, owner, problems);
+		else if (rc != 0)
+			problems_add(problems, PROBLEM_MACHINE, "%s: out of memory", place);
 		free(vni);
 	}
 }

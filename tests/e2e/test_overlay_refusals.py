@@ -95,6 +95,9 @@ def owner_gets_all_or_nothing(host):
                 vnis=[{"vni": 7, "switch": "lab/s", "vlan": 10, "vteps": ["lab/b"]}])
     before = everything(host)
     assert "two VNIs" in host.refused("apply", **dict(mine, vnis=mine["vnis"] + [dict(mine["vnis"][0], vni=8)]))
+    twice = host.refused("apply", **dict(mine, vnis=mine["vnis"] + [dict(mine["vnis"][0], vlan=11)]))
+    assert "7" in twice and "twice" in twice, twice
+    assert "mine" in host.refused("apply", **dict(mine, vnis=[dict(mine["vnis"][0], vteps=["mine"])]))
     assert everything(host) == before
     changes = host.call("apply", **mine)["changes"]
     assert {(c["op"], c["object"]) for c in changes} == {("add", o) for o in ("switch", "port", "vtep", "vni")}, changes
