@@ -142,10 +142,9 @@ static int machine_prepare(struct machine *machine, const struct options *option
 	if (rc == 0)
 		rc = devices_plug(&machine->devices, machine->vm, options, err);
 	if (rc == 0)
-		rc = config.bare
-			     ? microguest_new(machine->vm, options->kernel, options->append,
-					      options->shared, err)
-			     : kernel_prepare(machine->vm, options, err);
+		rc = config.bare ? microguest_new(machine->vm, options->kernel, options->append,
+						  options->shared, err)
+				 : kernel_prepare(machine->vm, options, err);
 	if (rc == 0 && options->control) {
 		machine->control =
 			control_open(machine->vm, &machine->devices, options->control, err);

@@ -18,7 +18,8 @@
 #define MICROGUEST_LOAD_MIN  0x200000
 #define MICROGUEST_PORT_EXIT 0x610 /* one byte: 0 ends the VM with status 0, anything else with 5 */
 #define MICROGUEST_PORT_TRAP 0x611 /* written by the VMM's own fault handlers */
-#define MICROGUEST_PORT_WAIT 0x612 /* one byte: the CPU is not needed for so many tenths of a millisecond */
+#define MICROGUEST_PORT_WAIT                                                                       \
+	0x612 /* one byte: the CPU is not needed for so many tenths of a millisecond */
 #define MICROGUEST_PORT_TEXT 0x3f8
 
 struct microguest_params {
