@@ -67,6 +67,15 @@ void rpc_trace(struct rpc_call *call)
 	}
 	if (call->problems.n > 0)
 		return;
+	if (strcmp(port->spec.type, MODEL_TYPE_VXLAN) == 0 ||
+	    strcmp(port->spec.type, MODEL_TYPE_UPLINK) == 0) {
+		problems_add(&call->problems, PROBLEM_STATE,
+			     "port \"%s\": what comes in from other hosts has a VNI, which a frame "
+			     "alone "
+			     "does not say; use trace.live",
+			     name);
+		return;
+	}
 	if (snapshot_port(datapath_current(), port->index) == NULL) {
 		problems_add(&call->problems, PROBLEM_STATE,
 			     "port \"%s\" could not be opened: `port.list` has the reason", name);

@@ -128,6 +128,8 @@ int rpc_client_stream(struct rpc_client *client, const struct rpc_stream *stream
 	client->stream = stream;
 	client->stream_arg = arg;
 	bufferevent_set_timeouts(client->bev, NULL, NULL);
+	if (client->eof) /* it has said so already */
+		stream->end(arg);
 	return 0;
 }
 
@@ -408,7 +410,8 @@ void rpc_server_event(struct rpc_server *server, const json_t *params)
 		return;
 	LIST_FOREACH (client, &server->clients, next) {
 		/* cppcheck-suppress uninitvar; it does not know LIST_FOREACH */
-		if (!client->subscribed || client->doomed || client->closing)
+		if (!client->subscribed || client->doomed || client->closing ||
+		    client->stream != NULL)
 			continue;
 		if (output_bytes(client) > RPC_OUTPUT_EVENTS_MAX)
 			client_doom(client, "it subscribed to events and does not read them");

@@ -68,7 +68,7 @@ struct rpc_stream {
  * rpc_client_stream() - From this request's answer on, the connection carries a stream
  * @arg: owned by the stream when this returns 0
  *
- * What the client sends is read and forgotten; that it sends no more (shutdown) ends the stream. A client that does not read
+ * What the client sends is read and forgotten, and it gets no events any more; that it sends no more (shutdown) ends the stream. A client that does not read
  * is not asked to: what it does not take is the stream's business, and nothing else waits.
  * Return: 0 or -ENOMEM. @client may not be NULL.
  */

@@ -133,6 +133,15 @@ def test_bad_filters(lab):
                               stderr=subprocess.PIPE, text=True, timeout=LIMIT_S)
         assert done.returncode == 1 and sentence in done.stderr, (text, done)
     assert "there is no port" in lab.refused("capture", targets=["nobody"])
+    # Asked for and ended in one breath, by a subscriber: pcapng and nothing else, with its statistics, and no leftovers
+    sock = lab.connect()
+    sock.sendall(b'{"jsonrpc":"2.0","id":1,"method":"events"}\n'
+                 b'{"jsonrpc":"2.0","id":2,"method":"capture","params":{"targets":["a"]}}\n')
+    sock.shutdown(socket.SHUT_WR)
+    lines = sock.makefile("rb").read().split(b"\n", 2)
+    assert b'"id":2' in lines[1] and lines[2][:4] == b"\n\r\r\n", lines
+    sock.close()
+    wait_for("the end of it", lambda: not lab.call("capture.list")["captures"])
     assert "captures nothing" in lab.refused("capture", targets=["a"], direction="none")
     assert not os.path.exists(lab.path("y"))
 
