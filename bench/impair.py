@@ -22,6 +22,7 @@ from link_lab import BUILD, LinkLab, frame, is_ours, number_of  # noqa: E402
 
 QUICK = "--quick" in sys.argv
 MS = 1e6
+SEED = 1
 
 
 def row(what, asked, got):
@@ -30,7 +31,7 @@ def row(what, asked, got):
 
 def impair(lab, params, name="a"):
     lab.call("port.impair", ports=[{"name": name, "in": None}])
-    lab.call("port.impair", ports=[{"name": name, "in": params or None}])
+    lab.call("port.impair", ports=[{"name": name, "in": dict(params, seed=SEED) if params else None}])
 
 
 def delays(lab, a, b, params, n, gap):
@@ -111,7 +112,7 @@ def loss_figures(lab, a, b):
 
 
 def rate_figures(lab, a, b):
-    for kbps, size, n in ((1000, 1000, 120), (10000, 1514, 800), (100000, 1514, 6000), (400000, 1514, 16000)):
+    for kbps, size, n in ((1000, 1000, 120), (10000, 1514, 800), (100000, 1514, 6000)):
         n = n // 4 if QUICK else n
         impair(lab, {"rate_kbps": kbps, "queue_frames": 65536, "queue_bytes": 4000000000})
         b.drain()
@@ -164,6 +165,7 @@ def live_figures(lab, a, b):
     impair(lab, {})
     b.drain()
     stop, changes = threading.Event(), [0]
+    before = lab.port("a")["rx"]["pkts"]
 
     def change():
         while not stop.is_set():
@@ -183,7 +185,8 @@ def live_figures(lab, a, b):
         got += received(b)
     stop.set()
     thread.join()
-    row("frames lost on a link meanwhile", f"{changes[0]} changes of another", f"{n - got} of {n}")
+    entered = lab.port("a")["rx"]["pkts"] - before  # a sender that outruns a busy machine loses some in its interface
+    row("frames lost on a link meanwhile", f"{changes[0]} changes of another", f"{entered - got} of {entered} that entered it")
 
 
 def main():
