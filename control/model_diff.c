@@ -121,7 +121,7 @@ enum diff_op diff_port(const struct model_port *old, const struct model_port *ne
 	spec_diff(&old->spec, &next->spec, &detail);
 	if (!model_tap_equal(&old->tap, &next->tap))
 		detail_add(&detail, "namespace, mac or addresses differ");
-	if (memcmp(&old->erspan, &next->erspan, sizeof(old->erspan)) != 0)
+	if (!model_erspan_equal(&old->erspan, &next->erspan))
 		detail_add(&detail, "erspan differs");
 	if (!model_uplink_equal(&old->uplink, &next->uplink))
 		detail_add(&detail, "local or udp_port differs");
@@ -266,7 +266,7 @@ static void mirrors_diff(const struct model *old, const struct model *next, json
 		const struct model_mirror *mirror = next->mirrors[i];
 		const struct model_mirror *before = model_mirror_find(old, mirror->name);
 
-		if (before == NULL || memcmp(before, mirror, sizeof(*mirror)) != 0)
+		if (before == NULL || !model_mirror_equal(before, mirror))
 			change_add(changes, before == NULL ? DIFF_ADD : DIFF_CHANGE, "mirror",
 				   mirror->name, mirror->to);
 	}
@@ -285,7 +285,7 @@ static void eyes_diff(const struct model *old, const struct model *next, json_t 
 		char collector[46];
 
 		model_ip_print(&sflow->collector, collector);
-		if (before == NULL || memcmp(before, sflow, sizeof(*sflow)) != 0)
+		if (before == NULL || !model_sflow_equal(before, sflow))
 			change_add(changes, before == NULL ? DIFF_ADD : DIFF_CHANGE, "sflow",
 				   sflow->name, collector);
 	}

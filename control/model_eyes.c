@@ -178,7 +178,7 @@ json_t *model_sflow_print(const struct model_sflow *sflow)
 	model_ip_print(&sflow->collector, text);
 	json_object_set_new(object, "collector", json_string(text));
 	json_object_set_new(object, "udp_port", json_integer(sflow->udp_port));
-	if (memcmp(&sflow->agent, &none, sizeof(none)) != 0) {
+	if (!vxlan_ip_equal(&sflow->agent, &none)) {
 		model_ip_print(&sflow->agent, text);
 		json_object_set_new(object, "agent", json_string(text));
 	}
@@ -217,6 +217,37 @@ json_t *model_erspan_print(const struct erspan_config *erspan)
 	model_ip_print(&erspan->remote, text);
 	return json_pack("{s:s, s:i, s:i, s:i}", "remote", text, "session", erspan->session, "type",
 			 erspan->type, "ttl", erspan->ttl);
+}
+
+static bool of_equal(const struct model_eyes_of *a, const struct model_eyes_of *b)
+{
+	for (uint16_t i = 0; i < a->n && i < b->n; i++) {
+		if (strcmp(a->names[i], b->names[i]) != 0)
+			return false;
+	}
+	return a->n == b->n;
+}
+
+bool model_mirror_equal(const struct model_mirror *a, const struct model_mirror *b)
+{
+	return strcmp(a->name, b->name) == 0 && strcmp(a->owner, b->owner) == 0 &&
+	       of_equal(&a->of, &b->of) && a->in == b->in && a->out == b->out && a->vid == b->vid &&
+	       strcmp(a->to, b->to) == 0 && a->snaplen == b->snaplen &&
+	       strcmp(a->filter, b->filter) == 0;
+}
+
+bool model_sflow_equal(const struct model_sflow *a, const struct model_sflow *b)
+{
+	return strcmp(a->name, b->name) == 0 && strcmp(a->owner, b->owner) == 0 &&
+	       of_equal(&a->of, &b->of) && vxlan_ip_equal(&a->collector, &b->collector) &&
+	       vxlan_ip_equal(&a->agent, &b->agent) && a->udp_port == b->udp_port &&
+	       a->rate == b->rate && a->interval_s == b->interval_s && a->header == b->header;
+}
+
+bool model_erspan_equal(const struct erspan_config *a, const struct erspan_config *b)
+{
+	return vxlan_ip_equal(&a->remote, &b->remote) && a->session == b->session &&
+	       a->type == b->type && a->ttl == b->ttl;
 }
 
 static void owner_settle(const char *kind, const char *name, char *own, const char *owner,

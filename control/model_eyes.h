@@ -66,6 +66,11 @@ json_t *model_sflow_print(const struct model_sflow *sflow);
 void model_erspan_parse(const struct json_reader *reader, struct erspan_config *erspan);
 json_t *model_erspan_print(const struct erspan_config *erspan);
 
+/** model_mirror_equal() - Whether two say the same; likewise for the others */
+bool model_mirror_equal(const struct model_mirror *a, const struct model_mirror *b);
+bool model_sflow_equal(const struct model_sflow *a, const struct model_sflow *b);
+bool model_erspan_equal(const struct erspan_config *a, const struct erspan_config *b);
+
 /** model_eyes_parse() - Read lists of both, as model_objects_parse() does with switches and ports; NULL: empty */
 void model_eyes_parse(struct model *model, const json_t *mirrors, const json_t *sflows,
 		      const char *owner, struct problems *problems);

@@ -54,7 +54,7 @@ static struct entry *entry_find(const struct mirrors *mirrors,
 
 	LIST_FOREACH (entry, &mirrors->entries, next) {
 		/* cppcheck-suppress uninitvar; it does not know LIST_FOREACH */
-		if (memcmp(&entry->definition, definition, sizeof(*definition)) == 0)
+		if (model_mirror_equal(&entry->definition, definition))
 			return entry;
 	}
 	return NULL;
@@ -141,7 +141,7 @@ void mirrors_published(struct mirrors *mirrors, const struct model *model)
 			model_mirror_find(model, entry->definition.name);
 
 		after = LIST_NEXT(entry, next);
-		if (mirror == NULL || memcmp(mirror, &entry->definition, sizeof(*mirror)) != 0)
+		if (mirror == NULL || !model_mirror_equal(mirror, &entry->definition))
 			entry_free(entry);
 	}
 }

@@ -192,8 +192,7 @@ static int socket_open(struct agent *agent)
 			errno; /* no route yet: said in the list, tried again by a new definition */
 		return 0;
 	}
-	if (memcmp(&agent->address, &none, sizeof(none)) != 0 ||
-	    getsockname(agent->fd, address, &len) != 0)
+	if (!vxlan_ip_equal(&agent->address, &none) || getsockname(agent->fd, address, &len) != 0)
 		return 0;
 	agent->address.is_v6 = is_v6;
 	memcpy(agent->address.b, is_v6 ? (void *)&six.sin6_addr : (void *)&four.sin_addr,
@@ -289,7 +288,7 @@ void sflows_sync(struct sflows *sflows, const struct model *model)
 		const struct model_sflow *wanted = model_sflow_find(model, agent->definition.name);
 
 		after = LIST_NEXT(agent, next);
-		if (wanted == NULL || memcmp(wanted, &agent->definition, sizeof(*wanted)) != 0)
+		if (wanted == NULL || !model_sflow_equal(wanted, &agent->definition))
 			agent_end(agent);
 	}
 	for (size_t i = 0; i < model->n_sflows; i++) {
