@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lab/desired.h"
+#include "lab/desired_impair.h"
 #include "lab/desired_overlay.h"
 #include "lab/rundir.h"
 #include "lab/show.h"
@@ -82,6 +83,27 @@ static const char *link_state(const struct topo *topo, const struct topo_link *l
 	return strcmp(first, "up") != 0 ? first : second;
 }
 
+/* What is wrong, on purpose, with what one end sends; "" for nothing. */
+static json_t *impaired_json(const struct topo *topo, const struct topo_link *link, int sender,
+			     const json_t *ports)
+{
+	struct arena arena = {.head = NULL};
+	struct topo_impair impair;
+	struct impair_place place;
+	const struct topo_end *own;
+	const json_t *port;
+	char text[400];
+
+	if (!desired_impair_place(topo, link, sender, &place))
+		return json_string("");
+	own = &link->ends[place.end];
+	port = object_find(ports, desired_port_name(&arena, topo, own->node, own->ifname));
+	arena_free(&arena);
+	desired_impair_parse(json_object_get(json_object_get(port, "impair"), place.side), &impair);
+	topo_impair_text(&impair, text, sizeof(text));
+	return json_string(text);
+}
+
 static json_t *link_json(const struct topo *topo, const struct topo_link *link, const json_t *ports,
 			 const json_t *vteps)
 {
@@ -98,6 +120,9 @@ static json_t *link_json(const struct topo *topo, const struct topo_link *link, 
 
 	if (vlan != NULL)
 		json_object_set_new(object, "vlan", vlan);
+	json_object_set_new(object, "impaired",
+			    json_pack("[o, o]", impaired_json(topo, link, 0, ports),
+				      impaired_json(topo, link, 1, ports)));
 	if (span_link_crosses(topo, link))
 		json_object_set_new(object, "vni", json_integer(link->vni));
 	return object;
@@ -151,10 +176,23 @@ static void kind_add(struct table *table, const json_t *link)
 		table_add(table, "%s", kind);
 }
 
+static void impaired_add(struct table *table, const json_t *link)
+{
+	const json_t *both = json_object_get(link, "impaired");
+	const char *first = json_string_value(json_array_get(both, 0));
+	const char *second = json_string_value(json_array_get(both, 1));
+
+	if (strcmp(first, second) == 0)
+		table_add(table, "%s", first[0] != '\0' ? first : "no");
+	else
+		table_add(table, "-> %s, <- %s", first[0] != '\0' ? first : "no",
+			  second[0] != '\0' ? second : "no");
+}
+
 void show_links_print(const json_t *list, const char *lab)
 {
-	static const char *const headings[] = {"LAB",  "FROM", "TO",	"KIND",
-					       "VLAN", ">MTU", "STATE", NULL};
+	static const char *const headings[] = {"LAB",  "FROM",	"TO",	    "KIND", "VLAN",
+					       ">MTU", "STATE", "IMPAIRED", NULL};
 	struct table table;
 	const json_t *link;
 	char vlan[128];
@@ -176,6 +214,7 @@ void show_links_print(const json_t *list, const char *lab)
 			  (long long)json_integer_value(json_object_get(link, "mtu")));
 		table_add_colour(&table, strcmp(state, "up") == 0 ? TERM_GOOD : TERM_WARN, "%s",
 				 state);
+		impaired_add(&table, link);
 	}
 	table_print(&table, stdout);
 }
