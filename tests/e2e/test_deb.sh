@@ -46,7 +46,7 @@ mkdir "$dir/source" "$dir/deb"
 (cd "$dir/source" && DEB_BUILD_OPTIONS=noautodbgsym debian/rules binary B="$dir/b" DEB_DEST="$dir/deb") >"$dir/log" 2>&1 ||
 	{ tail -n 40 "$dir/log"; fail "no package"; }
 old=$(dpkg-parsechangelog -l "$repo/debian/changelog" -S Version)
-lintian --no-cfg --allow-root --fail-on error,warning "$dir/deb/netloom_${old}_amd64.deb" || fail "lintian"
+TMPDIR=$dir lintian --no-cfg --allow-root --fail-on error,warning "$dir/deb/netloom_${old}_amd64.deb" || fail "lintian"
 # The next version: the same files
 new=$old+1
 dpkg-deb -R "$dir/deb/netloom_${old}_amd64.deb" "$dir/next"
