@@ -183,7 +183,7 @@ static void what_cannot_work_is_refused_with_a_sentence(void **state)
 	refused(VTEPS,
 		"[{\"vni\":7,\"switch\":\"s\",\"vlan\":10},{\"vni\":7,\"switch\":\"s\",\"vlan\":"
 		"11}]",
-		"already");
+		"is there twice");
 	refused(VTEPS,
 		"[{\"vni\":7,\"switch\":\"s\",\"vlan\":10},{\"vni\":8,\"switch\":\"s\",\"vlan\":"
 		"10}]",
