@@ -131,6 +131,19 @@ say "netloom up"
 [ "$(nodes vmm | grep -c ' vm-runner$')" = 6 ] || fail "not all six VMs run on vm-runner"
 "$netloom" test campus || fail "the matrix is not as the lab file says"
 
+# carrier NODE WANTED: does the guest's card see it?
+carrier()
+{
+	[ "$(guest "$1" cat /sys/class/net/eth1/carrier)" = "$2" ]
+}
+
+say "a cable is pulled and plugged"
+"$netloom" link set campus/h1:eth1 down
+until_true 60 "h1 still has carrier" carrier h1 0
+"$netloom" link set campus/h1:eth1 up
+until_true 60 "h1 gets no carrier" carrier h1 1
+until_true 60 "h1 is not reached again" guest h2 ping -c 1 -W 1 10.0.10.1
+
 say "netloomd is killed and started again, under ping"
 pids=$(nodes pid)
 boot_id=$(guest h1 cat /proc/sys/kernel/random/boot_id)
