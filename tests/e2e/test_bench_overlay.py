@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 """
 bench/overlay runs and says plausible things: a benchmark that nobody runs rots. How fast anything is, is not looked at.
 

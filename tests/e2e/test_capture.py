@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 """
 netloom capture: what tshark reads is what went by, with interface, direction, reason of drops and losses; and bad readers.
 

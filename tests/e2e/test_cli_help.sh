@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 #
 # The command line as a stranger meets it: help, mistakes, exit statuses; no lab is up, nothing is started.
 #

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 """`netloom console` on a terminal, against a guest that does not read and a reader that goes away.
 
     this test == pseudo terminal == netloom console --- console.sock --- this test, in the place of a VM

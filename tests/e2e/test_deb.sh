@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 #
 # The Debian package: lintian, manual pages, completion; installed, used, upgraded, removed and purged.
 #

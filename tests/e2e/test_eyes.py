@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 """
 What netloomd shows of itself: metrics that Prometheus' own checker accepts, and events as they happen.
 

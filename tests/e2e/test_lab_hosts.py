@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 """
 One lab file for several hosts: each host brings up its part, and what crosses, crosses.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 #
 # Several netloom at once, each with a lab of its own, on one netloomd that the first starts and the last ends;
 # then a netloomd that is killed. Switches only: no guest, no KVM.

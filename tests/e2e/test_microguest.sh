@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 #
 #   tests/guests/pci_probe ──> vm-runner --microguest
 #                                              ring 3: ECAM ──> virtio-rng's BAR ──> queue, ioeventfd ──> random bytes

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 """
 Mirrors to a port and, as ERSPAN, to another host; sFlow to a collector that is not ours.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 #
 # A VM's monitor bounds the logs of a guest that prints for ever. A shell stands in the VMM's place.
 #

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 """
 The page's server against clients that are no page: without the token, from other sites, too large, too slow.
 

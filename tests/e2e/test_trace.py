@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 """
 netloom trace: what is predicted is what is then observed, in the same words; a prediction leaves nothing behind.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 #
 # Bad lab files, each with the sentence it must be answered with, and the promise that nothing is touched.
 #

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 #
 #   bad input ──> vm-runner ──> one sentence on stderr, exit status 2 (usage) or 3 (could not start), nothing left behind
 #

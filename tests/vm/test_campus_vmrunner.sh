@@ -206,5 +206,6 @@ say "and started again"
 say "netloom down"
 "$netloom" down campus
 [ ! -e "$NETLOOM_RUNDIR" ] || fail "left behind: $(find "$NETLOOM_RUNDIR")"
-pgrep -l 'vm-runner|netloomd' && fail "processes are left"
+! pgrep -l vm-runner || fail "processes are left"
+! pgrep -l netloomd || fail "processes are left"
 say "all as it should be"
