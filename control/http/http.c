@@ -2,69 +2,21 @@
 #include "http/http.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
-#include <microhttpd.h>
 #include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "http/check.h"
+#include "http/http_parts.h"
 
 #define CONNECTION_BYTES 32768 /* libmicrohttpd's, for the headers of a request and of its answer */
-#define STREAM_CHUNK	 65536
 
-struct http_server {
-	struct http_options options;
-	struct MHD_Daemon *daemon;
-	struct event *readable; /* libmicrohttpd's epoll descriptor */
-	struct event *timer;	/* its timeouts, and work we have made for it */
-	LIST_HEAD(, http_stream) streams;
-	LIST_HEAD(, http_request)
-	suspended; /* libmicrohttpd must not be stopped while there are any */
-	unsigned int port;
-	bool running; /* inside MHD_run(): do not enter it again */
-	bool changed; /* connections came or went */
-	bool closing;
-	char url[128];
-};
-
-struct http_stream {
-	struct http_server *server;
-	struct MHD_Connection *connection;
-	struct evbuffer *waiting;
-	void (*on_close)(void *arg);
-	void *arg;
-	bool suspended;
-	bool ended;
-	LIST_ENTRY(http_stream) next;
-};
-
-struct http_request {
-	struct http_server *server;
-	struct MHD_Connection *connection;
-	const char *method;
-	char path[HTTP_PATH_MAX];
-	char *body; /* HTTP_BODY_MAX + 1 bytes when there is one */
-	size_t body_len;
-	void *arg;
-	struct MHD_Response *response; /* what http_reply() said, until it is queued */
-	unsigned int status;
-	bool refused;	/* answered before its body was read */
-	bool too_large; /* the body; what still comes is thrown away */
-	bool handled;	/* the handler knows it */
-	bool answered;
-	bool suspended;
-	LIST_ENTRY(http_request) next;
-};
-
-/* Have MHD_run() called from the loop: we are perhaps inside of it. */
-static void server_wake(struct http_server *server)
+void http_server_wake(struct http_server *server)
 {
 	static const struct timeval now = {.tv_sec = 0};
 
@@ -84,7 +36,7 @@ static void server_run(struct http_server *server)
 	if (server->changed) {
 		/* With no room for more it stops listening, and looks whether to go on only when it is run again. */
 		server->changed = false;
-		server_wake(server);
+		http_server_wake(server);
 		return;
 	}
 	if (MHD_get_timeout(server->daemon, &ms) != MHD_YES)
@@ -99,164 +51,6 @@ static void server_due(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	server_run(arg);
-}
-
-/* ---- answers ------------------------------------------------------------------------------------------------------ */
-
-static void headers_add(struct MHD_Response *response, const char *type)
-{
-	/* clang-format off */
-	static const char *const fixed[][2] = {
-		{"Content-Security-Policy",
-		 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-		 "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
-		{"X-Content-Type-Options", "nosniff"},
-		{"X-Frame-Options", "DENY"},
-		{"Referrer-Policy", "no-referrer"},
-		{"Cross-Origin-Resource-Policy", "same-origin"},
-		{"Cross-Origin-Opener-Policy", "same-origin"},
-		{"Cache-Control", "no-store"},
-	};
-	/* clang-format on */
-
-	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
-		MHD_add_response_header(response, fixed[i][0], fixed[i][1]);
-	MHD_add_response_header(response, "Content-Type", type);
-}
-
-static void request_answer(struct http_request *request, unsigned int status,
-			   struct MHD_Response *response, const char *type)
-{
-	if (request->answered) {
-		MHD_destroy_response(response);
-		return;
-	}
-	headers_add(response, type);
-	request->answered = true;
-	request->status = status;
-	request->response = response;
-	if (request->suspended) {
-		request->suspended = false;
-		LIST_REMOVE(request, next);
-		MHD_resume_connection(request->connection);
-		server_wake(request->server);
-	}
-}
-
-void http_reply(struct http_request *request, unsigned int status, const char *type,
-		const void *bytes, size_t len)
-{
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		len, (void *)(uintptr_t)bytes, MHD_RESPMEM_MUST_COPY);
-
-	if (response != NULL)
-		request_answer(request, status, response, type);
-}
-
-void http_reply_text(struct http_request *request, unsigned int status, const char *format, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	http_reply(request, status, "text/plain; charset=utf-8", text, strlen(text));
-}
-
-void http_reply_static(struct http_request *request, const char *type, const void *bytes,
-		       size_t len)
-{
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		len, (void *)(uintptr_t)bytes, MHD_RESPMEM_PERSISTENT);
-
-	if (response != NULL)
-		request_answer(request, MHD_HTTP_OK, response, type);
-}
-
-/* ---- streams ------------------------------------------------------------------------------------------------------ */
-
-static ssize_t stream_read(void *arg, uint64_t at, char *out, size_t room)
-{
-	struct http_stream *stream = arg;
-	int got = evbuffer_remove(stream->waiting, out, room);
-
-	(void)at;
-	if (got > 0)
-		return got;
-	if (stream->ended)
-		return MHD_CONTENT_READER_END_OF_STREAM;
-	stream->suspended = true;
-	MHD_suspend_connection(stream->connection);
-	return 0;
-}
-
-static void stream_free(void *arg)
-{
-	struct http_stream *stream = arg;
-
-	LIST_REMOVE(stream, next);
-	if (stream->on_close != NULL)
-		stream->on_close(stream->arg);
-	evbuffer_free(stream->waiting);
-	free(stream);
-}
-
-static void stream_resume(struct http_stream *stream)
-{
-	if (stream->suspended) {
-		stream->suspended = false;
-		MHD_resume_connection(stream->connection);
-	}
-	server_wake(stream->server);
-}
-
-struct http_stream *http_reply_stream(struct http_request *request, const char *type,
-				      void (*on_close)(void *arg), void *arg)
-{
-	struct http_stream *stream = calloc(1, sizeof(*stream));
-	struct MHD_Response *response = NULL;
-
-	if (stream != NULL)
-		stream->waiting = evbuffer_new();
-	if (stream != NULL && stream->waiting != NULL) {
-		stream->server = request->server;
-		stream->connection = request->connection;
-		response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_CHUNK,
-							     stream_read, stream, stream_free);
-	}
-	if (response == NULL) {
-		if (stream != NULL && stream->waiting != NULL)
-			evbuffer_free(stream->waiting);
-		free(stream);
-		http_reply_text(request, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory\n");
-		return NULL;
-	}
-	stream->on_close = on_close;
-	stream->arg = arg;
-	LIST_INSERT_HEAD(&request->server->streams, stream, next);
-	request_answer(request, MHD_HTTP_OK, response, type);
-	return stream;
-}
-
-bool http_stream_write(struct http_stream *stream, const void *bytes, size_t len)
-{
-	if (evbuffer_get_length(stream->waiting) + len > HTTP_STREAM_MAX ||
-	    evbuffer_add(stream->waiting, bytes, len) != 0)
-		return false;
-	stream_resume(stream);
-	return true;
-}
-
-size_t http_stream_waiting(const struct http_stream *stream)
-{
-	return evbuffer_get_length(stream->waiting);
-}
-
-void http_stream_end(struct http_stream *stream)
-{
-	stream->ended = true;
-	stream_resume(stream);
 }
 
 /* ---- requests ----------------------------------------------------------------------------------------------------- */
@@ -429,62 +223,6 @@ static void request_done(void *arg, struct MHD_Connection *connection, void **ow
 
 /* ---- listening ---------------------------------------------------------------------------------------------------- */
 
-/* "PORT", "ADDRESS:PORT", "[ADDRESS6]:PORT" */
-static int listen_split(const char *text, char host[64], char port[8], struct err *err)
-{
-	const char *colon = strrchr(text, ':');
-	const char *number = colon != NULL ? colon + 1 : text;
-	size_t len = colon != NULL ? (size_t)(colon - text) : 0;
-	char *end;
-
-	if (len > 1 && text[0] == '[' && text[len - 1] == ']') {
-		text++;
-		len -= 2;
-	}
-	if (len >= 64 || number[0] < '0' || number[0] > '9' || strlen(number) > 5 ||
-	    strtoul(number, &end, 10) > 65535 || *end != '\0')
-		return err_set(err, EINVAL,
-			       "\"%.80s\" is not an address to listen on; write 9177, "
-			       "127.0.0.1:9177 or [::1]:9177",
-			       text);
-	snprintf(host, 64, "%.*s", (int)len, text);
-	if (len == 0)
-		strcpy(host, "127.0.0.1");
-	snprintf(port, 8, "%s", number);
-	return 0;
-}
-
-static int listen_at(const char *text, struct err *err)
-{
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-				 .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
-	struct addrinfo *address;
-	const int on = 1;
-	char host[64], port[8];
-	int fd, rc = listen_split(text, host, port, err);
-
-	if (rc < 0)
-		return rc;
-	rc = getaddrinfo(host, port, &hints, &address);
-	if (rc != 0)
-		return err_set(err, EINVAL, "\"%s\" is not an address of an interface: %s", host,
-			       gai_strerror(rc));
-	fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (fd < 0 || bind(fd, address->ai_addr, address->ai_addrlen) < 0 || listen(fd, 64) < 0) {
-		rc = errno;
-		if (fd >= 0)
-			close(fd);
-		freeaddrinfo(address);
-		return err_set(
-			err, rc, "cannot listen on %s port %s: %s%s", host, port, strerror(rc),
-			rc == EADDRINUSE ? "; another program has it, choose another port" : "");
-	}
-	freeaddrinfo(address);
-	return fd;
-}
-
 static void url_make(struct http_server *server, int fd)
 {
 	struct sockaddr_storage address;
@@ -519,7 +257,7 @@ int http_server_new(struct event_base *base, const struct http_options *options,
 	if (server == NULL)
 		return err_set(err, ENOMEM, "out of memory");
 	server->options = *options;
-	fd = listen_at(options->listen, err);
+	fd = http_listen(options->listen, err);
 	if (fd < 0) {
 		free(server);
 		return fd;

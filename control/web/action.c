@@ -13,8 +13,6 @@
 #define WORDS_MAX	 32
 #define WORD_MAX	 64
 #define OUTPUT_BYTES_MAX 8192
-#define CAPTURE_WAITING	 (1u << 20) /* not read by the browser yet; then netloom waits, and drops */
-#define CAPTURE_COUNT	 100000
 
 struct action {
 	struct http_request *request; /* NULL when its client has gone */
@@ -23,8 +21,7 @@ struct action {
 	char command[1024]; /* as one would type it */
 };
 
-/* What a netloom command line may be made of; never an option. */
-static bool word_is_good(const char *word, size_t max)
+bool page_word_is_good(const char *word, size_t max)
 {
 	static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				   "._:/%+,=@-";
@@ -110,19 +107,14 @@ void action_gone(struct http_request *request)
 		action->request = NULL;
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}
-
 static void node_action(struct event_base *base, struct http_request *request, const char *what,
 			const json_t *body)
 {
 	bool force = json_is_true(json_object_get(body, "force")) && strcmp(what, "start") != 0;
-	const char *node = text_of(body, "node");
+	const char *node = page_text_of(body, "node");
 	const char *argv[] = {what, force ? "--force" : node, force ? node : NULL, NULL};
 
-	if (!word_is_good(node, 2 * TOPO_NAME_MAX + 1))
+	if (!page_word_is_good(node, 2 * TOPO_NAME_MAX + 1))
 		page_reply_error(request, 400, "\"node\" must be LAB/NODE");
 	else
 		command_start(base, request, argv);
@@ -131,11 +123,11 @@ static void node_action(struct event_base *base, struct http_request *request, c
 static void link_action(struct event_base *base, struct http_request *request, const json_t *body)
 {
 	const json_t *words = json_object_get(body, "words"), *word;
-	const char *argv[WORDS_MAX + 6] = {"link", "set", text_of(body, "target")};
-	const char *direction = text_of(body, "direction");
+	const char *argv[WORDS_MAX + 6] = {"link", "set", page_text_of(body, "target")};
+	const char *direction = page_text_of(body, "direction");
 	size_t i;
 
-	if (!word_is_good(argv[2], 128)) {
+	if (!page_word_is_good(argv[2], 128)) {
 		page_reply_error(request, 400, "\"target\" must be LAB/NODE:INTERFACE");
 		return;
 	}
@@ -145,13 +137,13 @@ static void link_action(struct event_base *base, struct http_request *request, c
 	}
 	json_array_foreach (words, i, word) {
 		argv[3 + i] = json_string_value(word);
-		if (!word_is_good(argv[3 + i], WORD_MAX)) {
+		if (!page_word_is_good(argv[3 + i], WORD_MAX)) {
 			page_reply_error(request, 400, "word %zu of \"words\" is none", i + 1);
 			return;
 		}
 	}
 	if (direction != NULL) {
-		if (!word_is_good(direction, 8)) {
+		if (!page_word_is_good(direction, 8)) {
 			page_reply_error(request, 400, "\"direction\" must be in, out or both");
 			return;
 		}
@@ -163,10 +155,10 @@ static void link_action(struct event_base *base, struct http_request *request, c
 
 static void admin_action(struct event_base *base, struct http_request *request, const json_t *body)
 {
-	const char *port = text_of(body, "port"), *admin = text_of(body, "admin");
+	const char *port = page_text_of(body, "port"), *admin = page_text_of(body, "admin");
 	const char *argv[] = {"port", "set", port, "--admin", admin, NULL};
 
-	if (!word_is_good(port, 63))
+	if (!page_word_is_good(port, 63))
 		page_reply_error(request, 400, "\"port\" must be the name of a port");
 	else if (admin == NULL || (strcmp(admin, "up") != 0 && strcmp(admin, "down") != 0))
 		page_reply_error(request, 400, "\"admin\" must be up or down");
@@ -177,7 +169,7 @@ static void admin_action(struct event_base *base, struct http_request *request, 
 void action_run(struct event_base *base, struct http_request *request)
 {
 	json_t *body = page_body_json(request);
-	const char *what = text_of(body, "do");
+	const char *what = page_text_of(body, "do");
 
 	if (body == NULL)
 		return;
@@ -191,134 +183,5 @@ void action_run(struct event_base *base, struct http_request *request)
 	else
 		page_reply_error(request, 400,
 				 "\"do\" must be start, stop, restart, link or admin");
-	json_decref(body);
-}
-
-/* ---- captures ----------------------------------------------------------------------------------------------------- */
-
-struct capture {
-	struct http_stream *stream; /* NULL when the browser has gone */
-	struct child *child;	    /* NULL when netloom has ended */
-	struct event *retry;	    /* looks whether the browser has read */
-};
-
-static void capture_free(struct capture *capture)
-{
-	if (capture->stream != NULL || capture->child != NULL)
-		return;
-	event_free(capture->retry);
-	free(capture);
-}
-
-static size_t capture_output(const char *bytes, size_t len, void *arg)
-{
-	static const struct timeval soon = {.tv_usec = 20000};
-	struct capture *capture = arg;
-
-	if (capture->stream == NULL)
-		return len;
-	if (bytes != NULL) {
-		http_stream_write(capture->stream, bytes, len);
-		return len;
-	}
-	if (http_stream_waiting(capture->stream) < CAPTURE_WAITING)
-		return len;
-	event_add(capture->retry, &soon);
-	return 0;
-}
-
-static void capture_again(evutil_socket_t fd, short what, void *arg)
-{
-	struct capture *capture = arg;
-
-	(void)fd;
-	(void)what;
-	if (capture->child != NULL)
-		child_resume(capture->child);
-}
-
-static void capture_end(int status, const char *errors, void *arg)
-{
-	struct capture *capture = arg;
-
-	(void)status;
-	(void)errors;
-	capture->child = NULL;
-	if (capture->stream != NULL)
-		http_stream_end(capture->stream);
-	capture_free(capture);
-}
-
-static void capture_closed(void *arg)
-{
-	struct capture *capture = arg;
-
-	capture->stream = NULL;
-	if (capture->child != NULL)
-		child_kill(capture->child);
-	capture_free(capture);
-}
-
-static bool filter_is_good(const char *filter)
-{
-	return filter == NULL || strlen(filter) <= 1000;
-}
-
-static void capture_start(struct event_base *base, struct http_request *request,
-			  const char *const *argv)
-{
-	struct capture *capture = calloc(1, sizeof(*capture));
-	struct child_options options = {
-		.argv = argv, .on_output = capture_output, .on_end = capture_end, .arg = capture};
-	struct err err = {.text = ""};
-
-	if (capture != NULL)
-		capture->retry = event_new(base, -1, 0, capture_again, capture);
-	if (capture == NULL || capture->retry == NULL) {
-		free(capture);
-		page_reply_error(request, 503, "out of memory");
-		return;
-	}
-	if (child_start(base, &options, &capture->child, &err) < 0) {
-		event_free(capture->retry);
-		free(capture);
-		page_reply_error(request, 503, "%s", err.text);
-		return;
-	}
-	capture->stream =
-		http_reply_stream(request, "application/octet-stream", capture_closed, capture);
-	if (capture->stream == NULL)
-		child_kill(capture->child);
-}
-
-void capture_run(struct event_base *base, struct http_request *request)
-{
-	json_t *body = page_body_json(request);
-	json_int_t count = json_integer_value(json_object_get(body, "count"));
-	const char *target = text_of(body, "target"), *filter = text_of(body, "filter");
-	char count_text[24];
-	const char *argv[] = {"capture",
-			      target,
-			      "-w",
-			      "-",
-			      "--count",
-			      count_text,
-			      filter != NULL ? "--filter" : NULL,
-			      filter,
-			      NULL};
-
-	if (body == NULL)
-		return;
-	if (filter != NULL && filter[0] == '\0')
-		argv[6] = NULL;
-	if (count <= 0 || count > CAPTURE_COUNT)
-		count = CAPTURE_COUNT;
-	snprintf(count_text, sizeof(count_text), "%d", (int)count);
-	if (!word_is_good(target, 128))
-		page_reply_error(request, 400, "\"target\" must be LAB/NODE:INTERFACE");
-	else if (!filter_is_good(filter))
-		page_reply_error(request, 400, "\"filter\" may have 1000 characters at most");
-	else
-		capture_start(base, request, argv);
 	json_decref(body);
 }

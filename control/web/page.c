@@ -82,6 +82,11 @@ json_t *page_body_json(struct http_request *request)
 	return NULL;
 }
 
+const char *page_text_of(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
 /* ---- the stream --------------------------------------------------------------------------------------------------- */
 
 static void listener_closed(void *arg)
@@ -197,6 +202,8 @@ static void request_gone(struct http_request *request, void *arg)
 	(void)arg;
 	if (strcmp(http_path(request), "/api/detail") == 0 && place != NULL)
 		*place = NULL;
+	else if (strcmp(http_path(request), "/api/capture") == 0)
+		capture_gone(request);
 	else
 		action_gone(request);
 }

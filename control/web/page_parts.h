@@ -5,6 +5,7 @@
 
 #include <event2/event.h>
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "http/http.h"
 
@@ -17,6 +18,12 @@ void page_reply_json(struct http_request *request, unsigned int status, json_t *
 
 /** page_body_json() - The body as an object, new reference; NULL: it has been answered with what is wrong */
 json_t *page_body_json(struct http_request *request);
+
+/** page_text_of() - A string of an object, borrowed, or NULL */
+const char *page_text_of(const json_t *object, const char *key);
+
+/** page_word_is_good() - What a netloom command line may be made of; never an option */
+bool page_word_is_good(const char *word, size_t max);
 
 /**
  * action_run() - POST /api/action
@@ -31,8 +38,11 @@ void action_run(struct event_base *base, struct http_request *request);
 /** action_gone() - The client of an action that runs has gone; the action goes on */
 void action_gone(struct http_request *request);
 
-/** capture_run() - POST /api/capture */
+/** capture_run() - POST /api/capture: answered when the first bytes are there, or with what netloom refused */
 void capture_run(struct event_base *base, struct http_request *request);
+
+/** capture_gone() - The client of a capture that was not answered yet has gone; the capture ends */
+void capture_gone(struct http_request *request);
 
 /** console_open() - GET /api/console */
 void console_open(struct event_base *base, struct http_request *request);

@@ -86,7 +86,10 @@ def nonsense_is_answered_with_a_sentence(lab):
     assert lab.api("/api/console?node=../../etc")[0] == 400
     assert lab.api("/api/console?node=page/h", b"ls\r")[0] == 409
     assert lab.api("/api/cow")[0] == 404
-    assert lab.api("/api/capture", {"target": "page/a:eth1", "filter": "x" * 2000})[0] == 400
+    for body, said in (({"filter": "x" * 2000}, "1000 characters"), ({"filter": "no such filter ("}, "filter"), ({"filter": "-w"}, "filter"),
+                       ({"target": "page/nobody:eth1"}, "nobody")):
+        status, answer = lab.api("/api/capture", {"target": "page/a:eth1", **body})
+        assert status == 400 and said in answer["error"], (body, status, answer)
 
 
 def large_messages_are_refused(lab):
