@@ -12,6 +12,7 @@
 #include "guest_link.h"
 #include "rpc/server.h"
 #include "tap/tap_port.h"
+#include "watch.h"
 
 #define RETRY_S 1
 
@@ -39,9 +40,12 @@ static void guest_tell(struct told *told);
 
 static void flap_tick(evutil_socket_t fd, short what, void *arg)
 {
+	struct carrier *carrier = arg;
+
 	(void)fd;
 	(void)what;
-	carrier_sync(arg);
+	carrier_sync(carrier);
+	watch_links(carrier->control->watch);
 }
 
 struct carrier *carrier_new(struct control *control)

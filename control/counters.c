@@ -55,3 +55,9 @@ void counters_status(const struct live_port *live, struct port_status *status)
 	}
 	status->detail[sizeof(status->detail) - 1] = '\0';
 }
+
+bool counters_link_is_up(const struct model_port *port, const struct live_port *live,
+			 const struct port_status *status)
+{
+	return port->admin_up && !live->is_flapped && status->running;
+}

@@ -26,4 +26,11 @@ void counters_drops(const struct live_port *live, uint64_t sums[DROP_N]);
 /** counters_status() - What is behind a port, of patch ends and of ports that could not be opened too */
 void counters_status(const struct live_port *live, struct port_status *status);
 
+/**
+ * counters_link_is_up() - Whether frames can flow: not shut, not down by itself for a while, and the peer's driver runs
+ * @status: counters_status() of @live
+ */
+bool counters_link_is_up(const struct model_port *port, const struct live_port *live,
+			 const struct port_status *status);
+
 #endif

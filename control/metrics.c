@@ -8,10 +8,9 @@
 #include "base/clock.h"
 #include "counters.h"
 #include "datapath.h"
+#include "metrics_parts.h"
 
-enum metric_type { GAUGE, COUNTER };
-
-static void family(struct evbuffer *out, const char *name, enum metric_type type, const char *help)
+void metrics_family(struct evbuffer *out, const char *name, enum metric_type type, const char *help)
 {
 	evbuffer_add_printf(out, "# HELP netloom_%s %s\n# TYPE netloom_%s %s\n", name, help, name,
 			    type == GAUGE ? "gauge" : "counter");
@@ -20,7 +19,7 @@ static void family(struct evbuffer *out, const char *name, enum metric_type type
 static void single(struct evbuffer *out, const char *name, enum metric_type type, uint64_t value,
 		   const char *help)
 {
-	family(out, name, type, help);
+	metrics_family(out, name, type, help);
 	evbuffer_add_printf(out, "netloom_%s %" PRIu64 "\n", name, value);
 }
 
@@ -29,9 +28,10 @@ static void print_daemon(const struct control *control, struct evbuffer *out)
 	const struct model *model = apply_model(control->apply);
 	double up_s = (double)(clock_now_ns() - control->started_ns) / 1e9;
 
-	family(out, "build_info", GAUGE, "Version of netloomd; the value is always 1.");
+	metrics_family(out, "build_info", GAUGE, "Version of netloomd; the value is always 1.");
 	evbuffer_add_printf(out, "netloom_build_info{version=\"%s\"} 1\n", NETLOOM_VERSION);
-	family(out, "start_time_seconds", GAUGE, "When netloomd was started, in Unix time.");
+	metrics_family(out, "start_time_seconds", GAUGE,
+		       "When netloomd was started, in Unix time.");
 	evbuffer_add_printf(out, "netloom_start_time_seconds %.3f\n", (double)time(NULL) - up_s);
 	single(out, "hugepages", GAUGE, datapath_hugepages(),
 	       "1 if the switch's memory is in hugepages.");
@@ -56,7 +56,8 @@ static void print_fdb(struct evbuffer *out)
 	       "Stations that were seen on another port than before.");
 	single(out, "fdb_aged_total", COUNTER, counters.aged,
 	       "Stations forgotten because they were silent for the ageing time.");
-	family(out, "fdb_refused_total", COUNTER, "Stations that were not learned, by reason.");
+	metrics_family(out, "fdb_refused_total", COUNTER,
+		       "Stations that were not learned, by reason.");
 	evbuffer_add_printf(out,
 			    "netloom_fdb_refused_total{reason=\"full\"} %" PRIu64 "\n"
 			    "netloom_fdb_refused_total{reason=\"port-full\"} %" PRIu64 "\n"
@@ -92,19 +93,19 @@ static void print_workers(struct evbuffer *out)
 
 	for (uint16_t i = 0; i < n; i++)
 		datapath_worker_stats(i, &stats[i]);
-	family(out, "worker_cpu_seconds_total", COUNTER, "CPU time of a datapath thread.");
+	metrics_family(out, "worker_cpu_seconds_total", COUNTER, "CPU time of a datapath thread.");
 	for (uint16_t i = 0; i < n; i++)
 		evbuffer_add_printf(out,
 				    "netloom_worker_cpu_seconds_total{worker=\"%u\"} %" PRIu64
 				    ".%09" PRIu64 "\n",
 				    i, stats[i].cpu_ns / CLOCK_NS_PER_SECOND,
 				    stats[i].cpu_ns % CLOCK_NS_PER_SECOND);
-	family(out, "worker_asleep", GAUGE, "1 while the worker waits for a frame.");
+	metrics_family(out, "worker_asleep", GAUGE, "1 while the worker waits for a frame.");
 	for (uint16_t i = 0; i < n; i++)
 		evbuffer_add_printf(out, "netloom_worker_asleep{worker=\"%u\"} %d\n", i,
 				    stats[i].asleep);
 	for (size_t k = 0; k < sizeof(worker_counters) / sizeof(worker_counters[0]); k++) {
-		family(out, worker_counters[k].name, COUNTER, worker_counters[k].help);
+		metrics_family(out, worker_counters[k].name, COUNTER, worker_counters[k].help);
 		for (uint16_t i = 0; i < n; i++)
 			evbuffer_add_printf(out, "netloom_%s{worker=\"%u\"} %" PRIu64 "\n",
 					    worker_counters[k].name, i,
@@ -123,7 +124,7 @@ struct port_view {
 
 static uint64_t view_up(const struct port_view *view)
 {
-	return view->port->admin_up && view->status.running;
+	return counters_link_is_up(view->port, view->live, &view->status);
 }
 
 static uint64_t view_admin(const struct port_view *view)
@@ -185,7 +186,7 @@ static const struct {
 	uint64_t (*value)(const struct port_view *view);
 	const char *help;
 } port_metrics[] = {
-	{"port_up", GAUGE, view_up, "1 if frames can flow: not shut, and the peer's driver runs."},
+	{"port_up", GAUGE, view_up, "1 if frames can flow: not shut, not flapping just now, and the peer's driver runs."},
 	{"port_admin_up", GAUGE, view_admin, "0 if the port was shut."},
 	{"port_connected", GAUGE, view_connected, "1 if a peer is attached."},
 	{"port_fdb_entries", GAUGE, view_stations, "Stations behind the port."},
@@ -211,8 +212,9 @@ static void print_drops(const struct port_view *views, size_t n, struct evbuffer
 {
 	uint64_t sums[DROP_N];
 
-	family(out, "port_drops_total", COUNTER,
-	       "Frames that did not leave, by reason; reasons that never happened are absent.");
+	metrics_family(
+		out, "port_drops_total", COUNTER,
+		"Frames that did not leave, by reason; reasons that never happened are absent.");
 	for (size_t i = 0; i < n; i++) {
 		counters_drops(views[i].live, sums);
 		for (int reason = 1; reason < DROP_N; reason++) {
@@ -242,7 +244,7 @@ static void print_ports(const struct control *control, struct evbuffer *out)
 		free(views);
 		return;
 	}
-	family(out, "port_info", GAUGE, "What a port is; the value is always 1.");
+	metrics_family(out, "port_info", GAUGE, "What a port is; the value is always 1.");
 	for (size_t i = 0; i < model->n_ports; i++)
 		evbuffer_add_printf(
 			out,
@@ -253,7 +255,8 @@ static void print_ports(const struct control *control, struct evbuffer *out)
 			views[i].port->attachment == MODEL_ON_SWITCH ? views[i].port->target : "",
 			views[i].port->attachment == MODEL_ON_WIRE ? views[i].port->target : "");
 	for (size_t k = 0; k < sizeof(port_metrics) / sizeof(port_metrics[0]); k++) {
-		family(out, port_metrics[k].name, port_metrics[k].type, port_metrics[k].help);
+		metrics_family(out, port_metrics[k].name, port_metrics[k].type,
+			       port_metrics[k].help);
 		for (size_t i = 0; i < model->n_ports; i++)
 			port_line(out, port_metrics[k].name, views[i].port,
 				  port_metrics[k].value(&views[i]));
@@ -268,4 +271,6 @@ void metrics_print(const struct control *control, struct evbuffer *out)
 	print_workers(out);
 	print_fdb(out);
 	print_ports(control, out);
+	metrics_impair_print(control, out);
+	metrics_vni_print(control, out);
 }

@@ -7,6 +7,7 @@
 
 #include "json_read.h"
 #include "model.h"
+#include "model_parse.h"
 #include "probe/filter.h"
 
 #define RATE_MAX     (1u << 24)
@@ -250,18 +251,6 @@ bool model_erspan_equal(const struct erspan_config *a, const struct erspan_confi
 	       a->type == b->type && a->ttl == b->ttl;
 }
 
-static void owner_settle(const char *kind, const char *name, char *own, const char *owner,
-			 struct problems *problems)
-{
-	if (owner == NULL)
-		return;
-	if (own[0] != '\0' && strcmp(own, owner) != 0)
-		problems_add(problems, PROBLEM_PARAMS,
-			     "%s \"%s\": \"owner\" is \"%s\" in a request for \"%s\"", kind, name,
-			     own, owner);
-	snprintf(own, PORT_NAME_MAX, "%s", owner);
-}
-
 static void taken_say(const char *kind, const char *name, struct problems *problems)
 {
 	problems_add(problems, PROBLEM_STATE,
@@ -271,7 +260,7 @@ static void taken_say(const char *kind, const char *name, struct problems *probl
 void model_eyes_parse(struct model *model, const json_t *mirrors, const json_t *sflows,
 		      const char *owner, struct problems *problems)
 {
-	char place[32];
+	char place[MODEL_NAME_MAX + 16];
 	json_t *item;
 	size_t i;
 
@@ -280,7 +269,8 @@ void model_eyes_parse(struct model *model, const json_t *mirrors, const json_t *
 
 		snprintf(place, sizeof(place), "mirrors[%zu]", i);
 		model_mirror_parse(item, place, &mirror, problems);
-		owner_settle("mirror", mirror.name, mirror.owner, owner, problems);
+		snprintf(place, sizeof(place), "mirror \"%s\"", mirror.name);
+		model_owner_settle(place, mirror.owner, owner, problems);
 		if (mirror.name[0] != '\0' && model_mirror_add(model, &mirror) != 0)
 			taken_say("mirror", mirror.name, problems);
 	}
@@ -289,7 +279,8 @@ void model_eyes_parse(struct model *model, const json_t *mirrors, const json_t *
 
 		snprintf(place, sizeof(place), "sflows[%zu]", i);
 		model_sflow_parse(item, place, &sflow, problems);
-		owner_settle("sflow", sflow.name, sflow.owner, owner, problems);
+		snprintf(place, sizeof(place), "sflow \"%s\"", sflow.name);
+		model_owner_settle(place, sflow.owner, owner, problems);
 		if (sflow.name[0] != '\0' && model_sflow_add(model, &sflow) != 0)
 			taken_say("sflow", sflow.name, problems);
 	}

@@ -10,6 +10,7 @@
 
 #include "json_read.h"
 #include "model.h"
+#include "model_parse.h"
 #include "tap/nic_device.h"
 
 static const char *const csum_words[] = {
@@ -275,16 +276,6 @@ json_t *model_vtep_print(const struct model_vtep *vtep)
 	return object;
 }
 
-static void owner_settle(const char *what, char *own, const char *owner, struct problems *problems)
-{
-	if (owner == NULL)
-		return;
-	if (own[0] != '\0' && strcmp(own, owner) != 0)
-		problems_add(problems, PROBLEM_PARAMS,
-			     "%s: \"owner\" is \"%s\" in a request for \"%s\"", what, own, owner);
-	snprintf(own, PORT_NAME_MAX, "%s", owner);
-}
-
 /* @what: with its name or number, which an object of @theirs has already. */
 static void taken(const char *what, const char *theirs, const char *owner,
 		  struct problems *problems)
@@ -319,7 +310,7 @@ void model_overlay_parse(struct model *model, const json_t *vteps, const json_t 
 		if (vtep.name[0] == '\0')
 			continue;
 		snprintf(place, sizeof(place), "vtep \"%s\"", vtep.name);
-		owner_settle(place, vtep.owner, owner, problems);
+		model_owner_settle(place, vtep.owner, owner, problems);
 		rc = model_vtep_add(model, &vtep);
 		if (rc == -EEXIST)
 			taken(place, model_vtep_find(model, vtep.name)->owner, owner, problems);
@@ -334,7 +325,7 @@ void model_overlay_parse(struct model *model, const json_t *vteps, const json_t 
 		if (vni == NULL)
 			continue;
 		snprintf(place, sizeof(place), "vni %s", vni->name);
-		owner_settle(place, vni->owner, owner, problems);
+		model_owner_settle(place, vni->owner, owner, problems);
 		rc = model_vni_add(model, vni);
 		if (rc == -EEXIST)
 			taken(place, model_vni_find(model, vni->name)->owner, owner, problems);

@@ -317,16 +317,14 @@ void model_station_parse(const json_t *value, const char *place, struct model_st
 			     place, mac);
 }
 
-/* Settle whose the object is. */
-static void owner_settle(const char *kind, const char *name, char *own, const char *owner,
-			 struct problems *problems)
+void model_owner_settle(const char *what, char own[MODEL_NAME_MAX], const char *owner,
+			struct problems *problems)
 {
 	if (owner == NULL)
 		return;
 	if (own[0] != '\0' && strcmp(own, owner) != 0)
 		problems_add(problems, PROBLEM_PARAMS,
-			     "%s \"%s\": \"owner\" is \"%s\" in a request for \"%s\"", kind, name,
-			     own, owner);
+			     "%s: \"owner\" is \"%s\" in a request for \"%s\"", what, own, owner);
 	snprintf(own, MODEL_NAME_MAX, "%s", owner);
 }
 
@@ -349,7 +347,7 @@ void model_objects_parse(struct model *model, const json_t *switches, const json
 {
 	struct model_switch sw;
 	struct model_port port;
-	char place[32];
+	char place[MODEL_NAME_MAX + 16];
 	json_t *item;
 	size_t i;
 	int rc;
@@ -359,7 +357,8 @@ void model_objects_parse(struct model *model, const json_t *switches, const json
 		model_switch_parse(item, place, &sw, problems);
 		if (sw.name[0] == '\0')
 			continue;
-		owner_settle("switch", sw.name, sw.owner, owner, problems);
+		snprintf(place, sizeof(place), "switch \"%s\"", sw.name);
+		model_owner_settle(place, sw.owner, owner, problems);
 		rc = model_switch_add(model, &sw);
 		if (rc != 0)
 			added(rc, "switch", sw.name,
@@ -371,7 +370,8 @@ void model_objects_parse(struct model *model, const json_t *switches, const json
 		model_port_parse(item, place, &port, problems);
 		if (port.spec.name[0] == '\0')
 			continue;
-		owner_settle("port", port.spec.name, port.owner, owner, problems);
+		snprintf(place, sizeof(place), "port \"%s\"", port.spec.name);
+		model_owner_settle(place, port.owner, owner, problems);
 		rc = model_port_add(model, &port);
 		if (rc != 0)
 			added(rc, "port", port.spec.name,

@@ -38,4 +38,13 @@ bool model_mac_parse(const char *text, uint64_t *mac);
 void model_objects_parse(struct model *model, const json_t *switches, const json_t *ports,
 			 const char *owner, struct problems *problems);
 
+/**
+ * model_owner_settle() - Settle whose an object is
+ * @what:  begins the sentence, such as `port "web"`
+ * @own:   whose it says it is, "" for nobody's; becomes @owner
+ * @owner: of the request; NULL: each object may say its own. Saying another is a fault.
+ */
+void model_owner_settle(const char *what, char own[MODEL_NAME_MAX], const char *owner,
+			struct problems *problems);
+
 #endif

@@ -101,7 +101,7 @@ static int answer_port(const struct control *control, const char *params, struct
 	rte_tel_data_add_dict_string(data, "lab", port->owner);
 	rte_tel_data_add_dict_string(data, "type", port->spec.type);
 	rte_tel_data_add_dict_string(data, "link",
-				     port->admin_up && status.running ? "up" : "down");
+				     counters_link_is_up(port, live, &status) ? "up" : "down");
 	rte_tel_data_add_dict_u64(data, "rx_packets", rx.pkts);
 	rte_tel_data_add_dict_u64(data, "rx_bytes", rx.bytes);
 	rte_tel_data_add_dict_u64(data, "tx_packets", tx.pkts);

@@ -57,7 +57,7 @@ static bool link_is_up(const struct model_port *port, const struct live_port *li
 	struct port_status status;
 
 	counters_status(live, &status);
-	return port->admin_up && status.running;
+	return counters_link_is_up(port, live, &status);
 }
 
 /* The memory of a port; a new one starts with what is, so that nothing old is told as new. */

@@ -18,6 +18,16 @@ static long long number_of(const json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
+/* The first two columns: a name, and what is looked at. */
+static void row_begin(struct table *table, const json_t *item)
+{
+	char of[160];
+
+	show_names(json_object_get(item, "of"), of, sizeof(of));
+	table_add(table, "%s", text_of(item, "name"));
+	table_add(table, "%s", of);
+}
+
 int show_mirrors_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err)
 {
 	return show_list_fetch(rpc, "mirror.list", "mirrors", lab, list, err);
@@ -34,11 +44,7 @@ void show_mirrors_print(const json_t *list, const char *lab)
 	(void)lab;
 	table_init(&table, headings);
 	json_array_foreach (list, i, item) {
-		char of[160];
-
-		show_names(json_object_get(item, "of"), of, sizeof(of));
-		table_add(&table, "%s", text_of(item, "name"));
-		table_add(&table, "%s", of);
+		row_begin(&table, item);
 		if (json_object_get(item, "vlan") != NULL)
 			table_add(&table, "%lld", number_of(item, "vlan"));
 		else
@@ -68,11 +74,7 @@ void show_sflows_print(const json_t *list, const char *lab)
 	(void)lab;
 	table_init(&table, headings);
 	json_array_foreach (list, i, item) {
-		char of[160];
-
-		show_names(json_object_get(item, "of"), of, sizeof(of));
-		table_add(&table, "%s", text_of(item, "name"));
-		table_add(&table, "%s", of);
+		row_begin(&table, item);
 		table_add(&table, "%s port %lld", text_of(item, "collector"),
 			  number_of(item, "udp_port"));
 		table_add(&table, "%lld", number_of(item, "rate"));

@@ -122,10 +122,6 @@ void rpc_capture(struct rpc_call *call)
 
 void rpc_capture_list(struct rpc_call *call)
 {
-	struct json_reader reader;
-
-	json_reader_init(&reader, call->params, &call->problems, "params");
-	json_read_keys(&reader, NULL);
-	if (call->problems.n == 0)
+	if (rpc_params_none(call))
 		call->result = json_pack("{s:o}", "captures", capture_list());
 }

@@ -6,25 +6,14 @@
 #include "eyes/eyes.h"
 #include "eyes/mirrors.h"
 #include "eyes/sflow.h"
-#include "json_read.h"
 #include "rpc/methods.h"
 
-static bool none_ok(struct rpc_call *call)
+/* Whether a mirror or an agent may be set: what it names is there, and @before (NULL: none) has the same owner. */
+static bool set_ok(struct rpc_call *call, const char *what, const struct model_eyes_of *of,
+		   const char *to, const char *before, const char *owner)
 {
-	struct json_reader reader;
-
-	json_reader_init(&reader, call->params, &call->problems, "params");
-	json_read_keys(&reader, NULL);
-	return call->problems.n == 0;
-}
-
-static bool owner_ok(struct rpc_call *call, const char *what, const char *theirs, const char *owner)
-{
-	if (strcmp(theirs, owner) == 0)
-		return true;
-	problems_add(&call->problems, PROBLEM_STATE,
-		     "%s: \"owner\": it belongs to \"%s\", not to \"%s\"", what, theirs, owner);
-	return false;
+	model_eyes_refers(apply_model(call->control->apply), what, of, to, &call->problems);
+	return call->problems.n == 0 && (before == NULL || rpc_owner_ok(call, what, before, owner));
 }
 
 void rpc_mirror_set(struct rpc_call *call)
@@ -39,10 +28,9 @@ void rpc_mirror_set(struct rpc_call *call)
 	if (call->problems.n > 0)
 		return;
 	snprintf(what, sizeof(what), "mirror \"%s\"", mirror.name);
-	model_eyes_refers(model, what, &mirror.of, mirror.to, &call->problems);
 	before = model_mirror_find(model, mirror.name);
-	if (call->problems.n > 0 ||
-	    (before != NULL && !owner_ok(call, what, before->owner, mirror.owner)))
+	if (!set_ok(call, what, &mirror.of, mirror.to, before != NULL ? before->owner : NULL,
+		    mirror.owner))
 		return;
 	next = model_copy(model);
 	if (next != NULL) {
@@ -72,7 +60,7 @@ void rpc_mirror_list(struct rpc_call *call)
 	const struct model *model = apply_model(call->control->apply);
 	json_t *list;
 
-	if (!none_ok(call))
+	if (!rpc_params_none(call))
 		return;
 	list = json_array();
 	for (size_t i = 0; i < model->n_mirrors; i++) {
@@ -106,10 +94,9 @@ void rpc_sflow_set(struct rpc_call *call)
 	if (call->problems.n > 0)
 		return;
 	snprintf(what, sizeof(what), "sflow \"%s\"", sflow.name);
-	model_eyes_refers(model, what, &sflow.of, NULL, &call->problems);
 	before = model_sflow_find(model, sflow.name);
-	if (call->problems.n > 0 ||
-	    (before != NULL && !owner_ok(call, what, before->owner, sflow.owner)))
+	if (!set_ok(call, what, &sflow.of, NULL, before != NULL ? before->owner : NULL,
+		    sflow.owner))
 		return;
 	next = model_copy(model);
 	if (next != NULL) {
@@ -140,7 +127,7 @@ void rpc_sflow_list(struct rpc_call *call)
 	const struct model *model = apply_model(call->control->apply);
 	json_t *list;
 
-	if (!none_ok(call))
+	if (!rpc_params_none(call))
 		return;
 	list = json_array();
 	for (size_t i = 0; i < model->n_sflows; i++) {

@@ -9,41 +9,6 @@
 #include "overlay.h"
 #include "rpc/methods.h"
 
-/* Reasons that occurred, as in port.list. */
-static json_t *drops_print(const uint64_t drops[DROP_N])
-{
-	json_t *object = json_object();
-
-	for (int d = DROP_NONE + 1; d < DROP_N; d++) {
-		uint64_t n = stats_read(&drops[d]);
-
-		if (n > 0)
-			json_object_set_new(object, drop_name((enum drop_reason)d),
-					    json_integer((json_int_t)n));
-	}
-	return object;
-}
-
-static bool list_params_ok(struct rpc_call *call)
-{
-	struct json_reader reader;
-
-	json_reader_init(&reader, call->params, &call->problems, "params");
-	json_read_keys(&reader, NULL);
-	return call->problems.n == 0;
-}
-
-static bool owner_ok(struct rpc_call *call, const char *kind, const char *name, const char *theirs,
-		     const char *owner)
-{
-	if (strcmp(theirs, owner) == 0)
-		return true;
-	problems_add(&call->problems, PROBLEM_STATE,
-		     "%s \"%s\": \"owner\": it belongs to \"%s\", not to \"%s\"", kind, name,
-		     theirs, owner);
-	return false;
-}
-
 static bool is_uplink(const struct model_port *port)
 {
 	return port != NULL && strcmp(port->spec.type, MODEL_TYPE_UPLINK) == 0;
@@ -120,6 +85,7 @@ void rpc_uplink_delete(struct rpc_call *call)
 
 void rpc_vtep_set(struct rpc_call *call)
 {
+	char what[MODEL_NAME_MAX + 16];
 	const struct model_vtep *before;
 	struct model_vtep vtep;
 	struct model *next;
@@ -128,7 +94,8 @@ void rpc_vtep_set(struct rpc_call *call)
 	if (call->problems.n > 0)
 		return;
 	before = model_vtep_find(apply_model(call->control->apply), vtep.name);
-	if (before != NULL && !owner_ok(call, "vtep", vtep.name, before->owner, vtep.owner))
+	snprintf(what, sizeof(what), "vtep \"%s\"", vtep.name);
+	if (before != NULL && !rpc_owner_ok(call, what, before->owner, vtep.owner))
 		return;
 	next = model_copy(apply_model(call->control->apply));
 	if (next != NULL) {
@@ -203,10 +170,11 @@ static void traffic_print(struct rpc_call *call, const struct model *model,
 	tx_bytes = tx_bytes > outer ? tx_bytes - outer : 0;
 	for (int d = DROP_NONE + 1; d < DROP_N && refused != NULL; d++)
 		drops[d] += stats_read(&refused->rx_drops[d]);
-	json_object_update_new(vtep, json_pack("{s:{s:I,s:I}, s:{s:I,s:I}, s:o}", "rx", "pkts",
-					       (json_int_t)rx_pkts, "bytes", (json_int_t)rx_bytes,
-					       "tx", "pkts", (json_int_t)tx_pkts, "bytes",
-					       (json_int_t)tx_bytes, "drops", drops_print(drops)));
+	json_object_update_new(vtep,
+			       json_pack("{s:{s:I,s:I}, s:{s:I,s:I}, s:o}", "rx", "pkts",
+					 (json_int_t)rx_pkts, "bytes", (json_int_t)rx_bytes, "tx",
+					 "pkts", (json_int_t)tx_pkts, "bytes", (json_int_t)tx_bytes,
+					 "drops", rpc_drops_print(drops)));
 }
 
 void rpc_vtep_list(struct rpc_call *call)
@@ -214,7 +182,7 @@ void rpc_vtep_list(struct rpc_call *call)
 	const struct model *model = apply_model(call->control->apply);
 	json_t *list;
 
-	if (!list_params_ok(call))
+	if (!rpc_params_none(call))
 		return;
 	list = json_array();
 	for (size_t i = 0; i < model->n_vteps; i++) {
@@ -249,14 +217,16 @@ static void vni_replace(struct rpc_call *call, const struct model_vni *vni)
 
 void rpc_vni_set(struct rpc_call *call)
 {
+	char what[MODEL_NAME_MAX + 16];
 	const struct model_vni *before;
 	struct model_vni *vni = model_vni_parse(call->params, "params", &call->problems);
 
 	if (vni == NULL)
 		return;
+	snprintf(what, sizeof(what), "vni \"%s\"", vni->name);
 	before = model_vni_find(apply_model(call->control->apply), vni->name);
 	if (call->problems.n == 0 &&
-	    (before == NULL || owner_ok(call, "vni", vni->name, before->owner, vni->owner)))
+	    (before == NULL || rpc_owner_ok(call, what, before->owner, vni->owner)))
 		vni_replace(call, vni);
 	free(vni);
 }
@@ -294,14 +264,17 @@ static json_t *counters_print(const struct overlay_counters *counters)
 {
 	static const struct overlay_counters none;
 	const struct overlay_counters *c = counters != NULL ? counters : &none;
+	uint64_t drops[DROP_N];
 #define COUNTER(field) (json_int_t) __atomic_load_n(&c->field, __ATOMIC_RELAXED)
 
+	for (int d = 0; d < DROP_N; d++)
+		drops[d] = stats_read(&c->drops[d]);
 	return json_pack("{s:{s:I,s:I}, s:{s:I,s:I}, s:I, s:I, s:I, s:I, s:I, s:o}", "rx", "pkts",
 			 COUNTER(rx_pkts), "bytes", COUNTER(rx_bytes), "tx", "pkts",
 			 COUNTER(tx_pkts), "bytes", COUNTER(tx_bytes), "rx_drops",
 			 COUNTER(rx_drops), "tx_drops", COUNTER(tx_drops), "suppressed",
 			 COUNTER(suppressed), "too_big_answers", COUNTER(too_big_answers),
-			 "announced", COUNTER(announced), "drops", drops_print(c->drops));
+			 "announced", COUNTER(announced), "drops", rpc_drops_print(drops));
 #undef COUNTER
 }
 
@@ -317,7 +290,7 @@ void rpc_vni_list(struct rpc_call *call)
 	const struct model *model = apply_model(call->control->apply);
 	json_t *list;
 
-	if (!list_params_ok(call))
+	if (!rpc_params_none(call))
 		return;
 	list = json_array();
 	for (size_t i = 0; i < model->n_vnis; i++) {

@@ -6,7 +6,6 @@
 #include "carrier.h"
 #include "counters.h"
 #include "drop.h"
-#include "json_read.h"
 #include "model_print.h"
 #include "rpc/methods.h"
 
@@ -29,20 +28,6 @@ static json_t *queues_print(const struct port_queue_stats *queues, uint16_t n)
 					(json_int_t)one.bytes, "wakeups", (json_int_t)one.wakeups));
 	}
 	return list;
-}
-
-static json_t *drops_print(const struct live_port *live)
-{
-	uint64_t sums[DROP_N];
-	json_t *object = json_object();
-
-	counters_drops(live, sums);
-	for (int reason = 1; reason < DROP_N; reason++) {
-		if (sums[reason] != 0)
-			json_object_set_new(object, drop_name(reason),
-					    json_integer((json_int_t)sums[reason]));
-	}
-	return object;
 }
 
 /* Details may quote what a peer or the system said: make them good JSON. */
@@ -68,8 +53,10 @@ static void counters_print(json_t *object, const struct live_port *live)
 {
 	const struct port *port = live->port;
 	struct counters_queue rx, tx;
+	uint64_t drops[DROP_N];
 
 	counters_port(live, &rx, &tx);
+	counters_drops(live, drops);
 	json_object_set_new(object, "rx", sum_print(&rx));
 	json_object_set_new(object, "tx", sum_print(&tx));
 	json_object_set_new(object, "rxq",
@@ -78,7 +65,7 @@ static void counters_print(json_t *object, const struct live_port *live)
 	json_object_set_new(object, "txq",
 			    port != NULL ? queues_print(port->txq, port->spec.n_queues)
 					 : json_array());
-	json_object_set_new(object, "drops", drops_print(live));
+	json_object_set_new(object, "drops", rpc_drops_print(drops));
 }
 
 static json_t *port_print(const struct control *control, const struct model_port *port,
@@ -93,9 +80,8 @@ static json_t *port_print(const struct control *control, const struct model_port
 	json_object_set_new(object, "index", json_integer(port->index));
 	json_object_set_new(object, "connected", json_boolean(status.connected));
 	json_object_set_new(object, "running", json_boolean(status.running));
-	json_object_set_new(
-		object, "link",
-		json_string(port->admin_up && !live->is_flapped && status.running ? "up" : "down"));
+	json_object_set_new(object, "link",
+			    json_string(counters_link_is_up(port, live, &status) ? "up" : "down"));
 	json_object_set_new(object, "n_queues", json_integer(status.n_queues));
 	json_object_set_new(object, "features", json_integer((json_int_t)status.features));
 	json_object_set_new(object, "packed", json_boolean(status.packed));
@@ -123,12 +109,9 @@ static json_t *port_print(const struct control *control, const struct model_port
 void rpc_port_list(struct rpc_call *call)
 {
 	const struct model *model = apply_model(call->control->apply);
-	struct json_reader reader;
 	json_t *list;
 
-	json_reader_init(&reader, call->params, &call->problems, "params");
-	json_read_keys(&reader, NULL);
-	if (call->problems.n > 0)
+	if (!rpc_params_none(call))
 		return;
 	list = json_array();
 	for (size_t i = 0; i < model->n_ports; i++)
@@ -141,13 +124,10 @@ void rpc_port_list(struct rpc_call *call)
 void rpc_drops(struct rpc_call *call)
 {
 	const struct model *model = apply_model(call->control->apply);
-	struct json_reader reader;
 	uint64_t sums[DROP_N];
 	json_t *list;
 
-	json_reader_init(&reader, call->params, &call->problems, "params");
-	json_read_keys(&reader, NULL);
-	if (call->problems.n > 0)
+	if (!rpc_params_none(call))
 		return;
 	list = json_array();
 	for (size_t i = 0; i < model->n_ports; i++) {

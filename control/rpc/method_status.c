@@ -6,19 +6,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "datapath.h"
-#include "json_read.h"
 #include "rpc/methods.h"
 #include "rpc/server.h"
 #include "watch.h"
-
-static bool params_none(struct rpc_call *call)
-{
-	struct json_reader reader;
-
-	json_reader_init(&reader, call->params, &call->problems, "params");
-	json_read_keys(&reader, NULL);
-	return call->problems.n == 0;
-}
 
 static json_t *workers_print(void)
 {
@@ -81,7 +71,7 @@ void rpc_status(struct rpc_call *call)
 {
 	const struct model *model = apply_model(call->control->apply);
 
-	if (!params_none(call))
+	if (!rpc_params_none(call))
 		return;
 	call->result = json_pack(
 		"{s:s, s:i, s:I, s:b, s:o, s:o, s:I, s:I, s:I, s:o}", "version", NETLOOM_VERSION,
@@ -95,7 +85,7 @@ void rpc_status(struct rpc_call *call)
 
 void rpc_stop(struct rpc_call *call)
 {
-	if (!params_none(call))
+	if (!rpc_params_none(call))
 		return;
 	log_info("ending: a client asked for it");
 	if (call->client != NULL)
@@ -104,7 +94,7 @@ void rpc_stop(struct rpc_call *call)
 
 void rpc_events(struct rpc_call *call)
 {
-	if (!params_none(call) || call->client == NULL)
+	if (!rpc_params_none(call) || call->client == NULL)
 		return;
 	rpc_client_subscribe(call->client);
 	if (call->control->watch != NULL)

@@ -22,12 +22,9 @@ void rpc_switch_list(struct rpc_call *call)
 	const struct model *model = apply_model(call->control->apply);
 	uint32_t entries[SNAPSHOT_SWITCHES_MAX] = {0};
 	uint32_t members[SNAPSHOT_SWITCHES_MAX] = {0};
-	struct json_reader reader;
 	json_t *list;
 
-	json_reader_init(&reader, call->params, &call->problems, "params");
-	json_read_keys(&reader, NULL);
-	if (call->problems.n > 0)
+	if (!rpc_params_none(call))
 		return;
 	fdb_walk(datapath_fdb(), count_entry, entries);
 	for (size_t i = 0; i < model->n_ports; i++) {

@@ -83,3 +83,33 @@ bool rpc_params_name(struct rpc_call *call, const char *const keys[], char name[
 		return false;
 	return call->problems.n == 0;
 }
+
+bool rpc_params_none(struct rpc_call *call)
+{
+	struct json_reader reader;
+
+	json_reader_init(&reader, call->params, &call->problems, "params");
+	json_read_keys(&reader, NULL);
+	return call->problems.n == 0;
+}
+
+bool rpc_owner_ok(struct rpc_call *call, const char *what, const char *theirs, const char *owner)
+{
+	if (strcmp(theirs, owner) == 0)
+		return true;
+	problems_add(&call->problems, PROBLEM_STATE,
+		     "%s: \"owner\": it belongs to \"%s\", not to \"%s\"", what, theirs, owner);
+	return false;
+}
+
+json_t *rpc_drops_print(const uint64_t drops[DROP_N])
+{
+	json_t *object = json_object();
+
+	for (int reason = DROP_NONE + 1; reason < DROP_N; reason++) {
+		if (drops[reason] > 0)
+			json_object_set_new(object, drop_name((enum drop_reason)reason),
+					    json_integer((json_int_t)drops[reason]));
+	}
+	return object;
+}

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "control.h"
+#include "drop.h"
 #include "problems.h"
 
 struct rpc_client;
@@ -108,5 +109,17 @@ void rpc_change_end(struct rpc_call *call, struct model *next, bool dry_run);
  * @keys: all keys the method knows, NULL-terminated
  */
 bool rpc_params_name(struct rpc_call *call, const char *const keys[], char name[MODEL_NAME_MAX]);
+
+/** rpc_params_none() - Refuse any params. Return: whether there are none. */
+bool rpc_params_none(struct rpc_call *call);
+
+/**
+ * rpc_owner_ok() - Refuse to replace what is another owner's
+ * @what: begins the sentence, such as `mirror "m"`
+ */
+bool rpc_owner_ok(struct rpc_call *call, const char *what, const char *theirs, const char *owner);
+
+/** rpc_drops_print() - {reason: count} of the reasons that occurred */
+json_t *rpc_drops_print(const uint64_t drops[DROP_N]);
 
 #endif

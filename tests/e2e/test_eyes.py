@@ -162,6 +162,12 @@ def events_are_told(lab):
     kinds_until("link", port="sink", link="down")
     lab.call("port.admin", name="sink", admin="up")
     kinds_until("link", port="sink", link="up")
+    # A link that flaps by itself is told as well.
+    flapping = dict(name="sink", type="pcap", tx=folder + "/sink.pcap", switch="sw", vlan={"access": 10})
+    lab.call("port.set", **flapping, flap={"every_ms": 400, "down_ms": 200})
+    kinds_until("link", port="sink", link="down")
+    kinds_until("link", port="sink", link="up")
+    lab.call("port.set", **flapping)
     lab.events.send_signal(signal.SIGTERM)
     assert lab.events.wait(LIMIT_S) == 0
 
@@ -173,6 +179,29 @@ def metrics_say_what_happened(lab):
     assert lab.metric('netloom_port_up{port="sink",lab=""}') == 1, text
     lab.call("port.admin", name="sink", admin="down")
     assert lab.metric('netloom_port_up{port="sink",lab=""}') == 0
+
+
+def impaired_links_and_vnis_are_counted(lab):
+    """All of what is lost on a direction was lost on purpose; a VNI nobody can be reached in is down."""
+    assert "netloom_impair" not in lab.metrics() and "netloom_vni" not in lab.metrics()
+    lab.call("port.impair", ports=[{"name": "sink", "out": {"loss_ppm": 1000000}}])
+    lab.call("port.admin", name="sink", admin="up")
+    lab.call("port.delete", name="one")
+    lab.call("port.set", name="one", type="pcap", rx=lab.folder + "/one.pcap", switch="sw", vlan={"access": 10})
+    labels = '{port="sink",lab="",direction="out"}'
+    wait_for("the lost frame", lambda: lab.metric("netloom_impair_lost_total" + labels) == 1)
+    assert lab.metric("netloom_impair_frames_total" + labels) == 1
+    assert lab.metric("netloom_impair_held_frames" + labels) == 0
+    lab.call("port.set", name="away", type="uplink", ifname="absent0", local=["192.0.2.1"])
+    lab.call("vtep.set", name="other", uplink="away", remote="192.0.2.2")
+    lab.call("vni.set", vni=4711, switch="sw", vlan=10, vteps=["other"])
+    assert lab.metric('netloom_vni_info{vni="4711",lab="",switch="sw",vlan="10"}') == 1
+    assert [lab.metric(f'netloom_vni_state{{vni="4711",lab="",state="{state}"}}') for state in ("up", "degraded", "down")] \
+        == [0, 0, 1], lab.metrics()
+    lab.call("port.delete", name="one")
+    lab.call("port.set", name="one", type="pcap", rx=lab.folder + "/one.pcap", switch="sw", vlan={"access": 10})
+    wait_for("a frame that reaches nobody", lambda: re.search(r'netloom_vni_drops_total\{vni="4711",lab="",reason="[a-z-]+"\} [1-9]',
+                                                              lab.metrics()))
 
 
 def top_is_a_screen_of_rates(lab):
@@ -231,7 +260,7 @@ def telemetry_answers(lab):
     for found in re.finditer(r'\{\s*"/netloom', told):
         answer = decoder.raw_decode(told[found.start():])[0]
         answers.setdefault(*answer.popitem()) if len(answer) == 1 else None
-    assert sorted(answers["/netloom/ports"]) == ["absent", "one", "sink", "two"], told
+    assert sorted(answers["/netloom/ports"]) == ["absent", "away", "one", "other:sw", "sink", "two"], told
     ports = re.findall(r'"rx_packets": (\d+)', told)
     assert ports == ["1"], told
     assert answers["/netloom/port"], told
@@ -304,7 +333,7 @@ def main():
     lab = None
     try:
         lab = Lab(folder)
-        for test in (events_are_told, metrics_say_what_happened, top_is_a_screen_of_rates, promtool_accepts_them, telemetry_answers,
+        for test in (events_are_told, metrics_say_what_happened, impaired_links_and_vnis_are_counted, top_is_a_screen_of_rates, promtool_accepts_them, telemetry_answers,
                      names_are_documented, hostile_requests_are_refused):
             test(lab)
             print("ok   " + test.__name__)
