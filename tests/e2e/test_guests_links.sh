@@ -115,19 +115,22 @@ until_true 30 guest h1 ping -c 1 -W 2 10.0.0.2 || fail "no ping over the bond"
 say "LLDP"
 for node in h1 h2; do
 	guest $node 'mkdir -p /lldp && mount -t ext4 -o ro /dev/vda /lldp' || fail "$node has no disk with lldpd"
-	guest $node 'echo _lldpd:x:990:990::/run/lldpd:/bin/false >>/etc/passwd; echo _lldpd:x:990: >>/etc/group; mkdir -p /run/lldpd
-		LD_LIBRARY_PATH=/lldp/lib /lldp/usr/sbin/lldpd -I eth1,eth2 -L /lldp/usr/sbin/lldpcli </dev/null >/dev/null 2>&1
-		LD_LIBRARY_PATH=/lldp/lib
-		export LD_LIBRARY_PATH
-		/lldp/usr/sbin/lldpcli configure system hostname $(hostname) >/dev/null
-		/lldp/usr/sbin/lldpcli configure lldp tx-interval 1 >/dev/null
-		/lldp/usr/sbin/lldpcli resume >/dev/null' || fail "lldpd does not start on $node"
+	# By its file, which lldpd applies before its first frame: lldpd runs a lldpcli of its own at its start, which can undo
+	# what another one sets at the same time. The name is what the guest resolves its own to.
+	guest $node 'set -e; echo _lldpd:x:990:990::/run/lldpd:/bin/false >>/etc/passwd; echo _lldpd:x:990: >>/etc/group
+		echo "configure lldp tx-interval 1" >/etc/lldpd.conf; mkdir -p /run/lldpd; export LD_LIBRARY_PATH=/lldp/lib
+		/lldp/usr/sbin/lldpd -I eth1,eth2 -L /lldp/usr/sbin/lldpcli </dev/null >/dev/null 2>&1' ||
+		fail "lldpd does not start on $node"
 done
 for pair in h1:h2 h2:h1; do
+	node=${pair%:*} other=${pair#*:}
 	for dev in eth1 eth2; do
-		until_true 60 guest "${pair%:*}" "LD_LIBRARY_PATH=/lldp/lib /lldp/usr/sbin/lldpcli -f keyvalue show neighbors ports $dev |
-			grep 'chassis.name=${pair#*:}\$'" || fail "${pair%:*} does not see its neighbour on $dev: \
-$(guest "${pair%:*}" LD_LIBRARY_PATH=/lldp/lib /lldp/usr/sbin/lldpcli show neighbors)"
+		until_true 90 guest "$node" "LD_LIBRARY_PATH=/lldp/lib /lldp/usr/sbin/lldpcli -f keyvalue show neighbors ports $dev |
+			grep 'chassis.name=$other\$'" || fail "$node does not see its neighbour on $dev: \
+$(for node in "$node" "$other"; do
+			guest "$node" 'export LD_LIBRARY_PATH=/lldp/lib; for what in neighbors chassis configuration statistics; do
+				/lldp/usr/sbin/lldpcli show $what; done'
+		done)"
 	done
 done
 
