@@ -229,6 +229,21 @@ static void port_look(struct carrier *carrier, const struct model_port *port)
 	guest_tell(told);
 }
 
+/* What is known of ports that have gone: their names, and the memory behind them, come again. */
+static void gone_forget(struct carrier *carrier, const struct model *model)
+{
+	for (size_t i = 0; i < SNAPSHOT_PORTS_MAX; i++) {
+		const struct told *told = carrier->told[i];
+		const struct model_port *port =
+			told != NULL ? model_port_find(model, told->name) : NULL;
+
+		if (told == NULL || (port != NULL && port->index == i))
+			continue;
+		told_free(carrier->told[i]);
+		carrier->told[i] = NULL;
+	}
+}
+
 void carrier_sync(struct carrier *carrier)
 {
 	const struct model *model;
@@ -245,6 +260,7 @@ void carrier_sync(struct carrier *carrier)
 		event_add(carrier->flap_timer, &wait);
 	}
 	model = apply_model(carrier->control->apply);
+	gone_forget(carrier, model);
 	for (size_t i = 0; i < model->n_ports; i++)
 		port_look(carrier, model->ports[i]);
 }

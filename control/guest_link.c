@@ -12,15 +12,19 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
-#define TIMEOUT_S      2
-#define LINE_MAX_BYTES 65536
+#define LIMIT_S 2
+#define TALK_MAX_BYTES                                                                             \
+	262144	   /* what a VMM may say in one conversation: events, greeting, answers */
+#define ID_LINK	 1 /* of the request whose answer counts */
+#define ID_GREET 2
 
 struct guest_link {
 	struct bufferevent *bev;
-	uint8_t protocol; /* enum model_guest */
+	struct event *limit;
 	char nic[PORT_NAME_MAX];
 	bool up;
-	int n_answers_left;
+	bool is_asked; /* QMP greets first, and is asked once */
+	size_t n_bytes;
 	void (*done)(const char *why, void *arg);
 	void *arg;
 };
@@ -28,6 +32,7 @@ struct guest_link {
 static void end(struct guest_link *guest, const char *why)
 {
 	bufferevent_disable(guest->bev, EV_READ | EV_WRITE);
+	event_del(guest->limit);
 	guest->done(why, guest->arg); /* may free us */
 }
 
@@ -43,17 +48,29 @@ static void request_send(struct guest_link *guest, json_t *request)
 
 static void qmp_ask(struct guest_link *guest)
 {
-	request_send(guest, json_pack("{s:s}", "execute", "qmp_capabilities"));
-	request_send(guest, json_pack("{s:s, s:{s:s, s:b}}", "execute", "set_link", "arguments",
-				      "name", guest->nic, "up", guest->up));
-	guest->n_answers_left = 2;
+	guest->is_asked = true;
+	request_send(guest, json_pack("{s:s, s:i}", "execute", "qmp_capabilities", "id", ID_GREET));
+	request_send(guest, json_pack("{s:s, s:i, s:{s:s, s:b}}", "execute", "set_link", "id",
+				      ID_LINK, "arguments", "name", guest->nic, "up", guest->up));
 }
 
-/* Return: false when the conversation has ended. */
+static void runner_ask(struct guest_link *guest)
+{
+	guest->is_asked = true;
+	request_send(guest,
+		     json_pack("{s:s, s:i, s:s, s:{s:s, s:b}}", "jsonrpc", "2.0", "id", ID_LINK,
+			       "method", "nic.link", "params", "id", guest->nic, "up", guest->up));
+}
+
+/* Return: false when the conversation has ended. Events, and answers to what was not asked, are passed over. */
 static bool line_take(struct guest_link *guest, const char *line)
 {
 	json_t *object = json_loads(line, 0, NULL);
 	const json_t *error = json_object_get(object, "error");
+	bool is_answer = guest->is_asked &&
+			 json_integer_value(json_object_get(object, "id")) == ID_LINK &&
+			 (json_object_get(object, "return") != NULL ||
+			  json_object_get(object, "result") != NULL);
 	char why[200];
 
 	if (error != NULL) {
@@ -62,19 +79,13 @@ static bool line_take(struct guest_link *guest, const char *line)
 		if (text == NULL)
 			text = json_string_value(json_object_get(error, "message"));
 		snprintf(why, sizeof(why), "the VMM says: %.150s", text != NULL ? text : "no");
-		json_decref(object);
-		end(guest, why);
-		return false;
-	}
-	if (json_object_get(object, "QMP") != NULL)
+	} else if (!guest->is_asked && json_object_get(object, "QMP") != NULL) {
 		qmp_ask(guest);
-	else if (json_object_get(object, "return") != NULL ||
-		 json_object_get(object, "result") != NULL)
-		guest->n_answers_left--;
+	}
 	json_decref(object);
-	if (guest->n_answers_left > 0)
+	if (error == NULL && !is_answer)
 		return true;
-	end(guest, NULL);
+	end(guest, error != NULL ? why : NULL);
 	return false;
 }
 
@@ -82,24 +93,33 @@ static void readable(struct bufferevent *bev, void *arg)
 {
 	struct guest_link *guest = arg;
 	struct evbuffer *input = bufferevent_get_input(bev);
-	bool goes_on = true;
+	size_t len;
 	char *line;
 
-	while (goes_on && (line = evbuffer_readln(input, NULL, EVBUFFER_EOL_LF)) != NULL) {
-		goes_on = line_take(guest, line);
+	while ((line = evbuffer_readln(input, &len, EVBUFFER_EOL_LF)) != NULL) {
+		bool goes_on = line_take(guest, line);
+
 		free(line);
+		if (!goes_on)
+			return;
+		guest->n_bytes += len + 1;
 	}
-	if (goes_on && evbuffer_get_length(input) > LINE_MAX_BYTES)
-		end(guest, "the VMM's control socket sends no lines");
+	if (guest->n_bytes + evbuffer_get_length(input) > TALK_MAX_BYTES)
+		end(guest, "the VMM's control socket says much, and no answer");
 }
 
 static void changed(struct bufferevent *bev, short what, void *arg)
 {
 	(void)bev;
-	if ((what & BEV_EVENT_TIMEOUT) != 0)
-		end(arg, "the VMM's control socket does not answer");
-	else if ((what & (BEV_EVENT_ERROR | BEV_EVENT_EOF)) != 0)
+	if ((what & (BEV_EVENT_ERROR | BEV_EVENT_EOF)) != 0)
 		end(arg, "the VMM's control socket was closed");
+}
+
+static void limit_reached(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	end(arg, "the VMM's control socket does not answer");
 }
 
 /* A Unix socket connects at once or not at all. */
@@ -120,40 +140,46 @@ static int connected_socket(const char *path)
 struct guest_link *guest_link_tell(struct event_base *base, const struct model_link *link, bool up,
 				   void (*done)(const char *why, void *arg), void *arg)
 {
-	static const struct timeval timeout = {.tv_sec = TIMEOUT_S};
+	static const struct timeval limit = {.tv_sec = LIMIT_S};
 	struct guest_link *guest;
 	int fd = connected_socket(link->guest_socket);
 
 	if (fd < 0)
 		return NULL;
 	guest = calloc(1, sizeof(*guest));
-	if (guest != NULL)
-		guest->bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (guest == NULL || guest->bev == NULL) {
-		close(fd);
-		free(guest);
-		return NULL;
-	}
-	guest->protocol = link->guest;
+	if (guest == NULL)
+		goto no_guest;
+	guest->limit = evtimer_new(base, limit_reached, guest);
+	if (guest->limit == NULL)
+		goto no_limit;
+	guest->bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (guest->bev == NULL)
+		goto no_bev;
 	snprintf(guest->nic, sizeof(guest->nic), "%s", link->guest_nic);
 	guest->up = up;
 	guest->done = done;
 	guest->arg = arg;
-	guest->n_answers_left = 1;
 	bufferevent_setcb(guest->bev, readable, NULL, changed, guest);
-	bufferevent_set_timeouts(guest->bev, &timeout, &timeout);
 	bufferevent_enable(guest->bev, EV_READ | EV_WRITE);
-	if (guest->protocol == MODEL_GUEST_RUNNER)
-		request_send(guest,
-			     json_pack("{s:s, s:i, s:s, s:{s:s, s:b}}", "jsonrpc", "2.0", "id", 1,
-				       "method", "nic.link", "params", "id", guest->nic, "up", up));
+	event_add(guest->limit, &limit);
+	if (link->guest == MODEL_GUEST_RUNNER)
+		runner_ask(guest);
 	return guest;
+
+no_bev:
+	event_free(guest->limit);
+no_limit:
+	free(guest);
+no_guest:
+	close(fd);
+	return NULL;
 }
 
 void guest_link_free(struct guest_link *guest)
 {
 	if (guest == NULL)
 		return;
+	event_free(guest->limit);
 	bufferevent_free(guest->bev);
 	free(guest);
 }

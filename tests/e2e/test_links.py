@@ -8,13 +8,16 @@ Links that are impaired on purpose: each kind on real frames, the same luck for 
 
 Exit status: 0 passed, 77 skipped, else failed.
 """
+import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
 
 from link_lab import BUILD, LIMIT_S, LinkLab, frame, is_ours, ns_of, number_of
+from vhost_script import FrontEnd
 
 MS = 10**6
 FRAMES = 300
@@ -212,6 +215,78 @@ def test_carrier(lab):
         assert sentence in said, said
 
 
+class FakeVmm:
+    """A VMM's control socket that speaks QMP: answers, or, told to be `mute` or `half`, does not do that well."""
+
+    def __init__(self, lab, name):
+        self.path = os.path.join(lab.dir, f"vmm-{name}.sock")
+        self.how, self.links, self.asked = "good", [], 0
+        self.server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.server.bind(self.path)
+        self.server.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                conversation = self.server.accept()[0]
+            except OSError:
+                return
+            with conversation:
+                try:
+                    self.talk(conversation)
+                except OSError:
+                    pass  # netloomd does not wait for ever
+
+    def talk(self, conversation):
+        conversation.sendall(b'{"QMP": {"version": {}, "capabilities": []}}\n{"event": "RESUME"}\n')
+        for line in conversation.makefile():
+            request = json.loads(line)
+            up = request.get("arguments", {}).get("up")
+            self.asked += up is not None
+            if self.how == "mute":
+                continue
+            if self.how == "half" and up is not None:
+                conversation.sendall(b'{"return": {}, "i')
+                return
+            if up is not None:
+                self.links.append(up)
+            conversation.sendall(json.dumps({"return": {}, "id": request["id"]}).encode() + b"\n")
+
+    def close(self):
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+
+
+def test_vmms(lab):
+    """VMMs that answer late or by halves hold up nobody, and are told again until they have understood."""
+    vmms = {name: FakeVmm(lab, name) for name in "vw"}
+    lab.call("apply", owner="vmms", switches=[], ports=[
+        {"name": name, "type": "vhost-user", "socket": f"{lab.dir}/{name}.sock", "server": True, "wire": other,
+         "guest": {"qmp": vmms[name].path, "nic": "nic-eth1"}} for name, other in ("vw", "wv")])
+    front_ends = [FrontEnd(f"{lab.dir}/{name}.sock") for name in "vw"]
+    for front_end in front_ends:
+        front_end.start()
+
+    def told(name, up):
+        return lab.port(name)["carrier_told"] and vmms[name].links[-1:] == [up]
+
+    for name in "vw":
+        lab.wait_for(f"carrier of {name}", lambda name=name: told(name, True))
+    up = True
+    for how in ("mute", "half"):
+        vmms["v"].how, vmms["v"].asked, up = how, 0, not up
+        lab.call("port.admin", name="w", admin="up" if up else "down")
+        lab.wait_for("the other's VMM", lambda up=up: told("w", up))
+        lab.wait_for(f"a {how} VMM", lambda: vmms["v"].asked)
+        assert lab.port("v")["sees_carrier"] == up and not lab.port("v")["carrier_told"], how
+        vmms["v"].how = "good"
+        lab.wait_for(f"one that was {how}", lambda up=up: told("v", up))
+    lab.call("apply", owner="vmms", switches=[], ports=[])
+    for end in (*vmms.values(), *front_ends):
+        end.close()
+
+
 def test_refusals(lab):
     for side, sentence in (
             ({"delay_us": -1}, '"delay_us" is -1'), ({"delay_us": 3600000000}, "60000000"),
@@ -305,7 +380,7 @@ def main():
             a.drain()
             b.drain()
             test(lab, a, b)
-        for test in (test_tcp, test_carrier, test_refusals, test_restart):
+        for test in (test_tcp, test_carrier, test_vmms, test_refusals, test_restart):
             print(test.__name__, flush=True)
             test(lab)
         lab.call("apply", owner="lab", switches=[], ports=[])
