@@ -101,7 +101,7 @@ struct port_ops {
 		       uint16_t max);
 	/*
 	 * The frames of the last rx() on this queue are no longer needed: give the buffers back,
-	 * wake the peer.
+	 * wake the peer. Not called after an rx() that returned none.
 	 */
 	void (*rx_release)(struct port *port, uint16_t queue);
 	/*

@@ -213,13 +213,21 @@ static void link_look(struct uplink_nic *uplink)
 	uplink->carrier = link;
 }
 
+static void nic_rx_release(struct port *port, uint16_t queue)
+{
+	struct uplink_nic *uplink = nic_of(port);
+
+	(void)queue;
+	rte_pktmbuf_free_bulk(uplink->held, uplink->n_held);
+	uplink->n_held = 0;
+}
+
 static uint16_t nic_rx(struct port *port, uint16_t queue, uint16_t worker, struct frame *frames,
 		       uint16_t max)
 {
 	struct uplink_nic *uplink = nic_of(port);
 	uint16_t n, n_replies;
 
-	(void)queue;
 	if (max > FRAME_BURST)
 		max = FRAME_BURST;
 	n_replies = overlay_reply_pop(frames, uplink->replies, max);
@@ -229,17 +237,11 @@ static uint16_t nic_rx(struct port *port, uint16_t queue, uint16_t worker, struc
 		from_shadow(uplink);
 		link_look(uplink);
 	}
-	return (uint16_t)(n_replies + tunnel_rx(overlay_view_current(), port, worker, frames, n,
-						&uplink->scratch));
-}
-
-static void nic_rx_release(struct port *port, uint16_t queue)
-{
-	struct uplink_nic *uplink = nic_of(port);
-
-	(void)queue;
-	rte_pktmbuf_free_bulk(uplink->held, uplink->n_held);
-	uplink->n_held = 0;
+	n = (uint16_t)(n_replies + tunnel_rx(overlay_view_current(), port, worker, frames, n,
+					     &uplink->scratch));
+	if (n == 0)
+		nic_rx_release(port, queue); /* nothing but what was refused */
+	return n;
 }
 
 static int nic_rx_fd(struct port *port, uint16_t queue)

@@ -65,6 +65,16 @@ static struct uplink_xdp *xdp_of(struct uplink_port *uplink)
 	return atomic_load_explicit(&uplink->xdp, memory_order_acquire);
 }
 
+/* One that has come since rx holds nothing; one that went was not freed yet, and its chunks go with it. */
+static void uplink_rx_release(struct port *port, uint16_t queue)
+{
+	struct uplink_xdp *xdp = xdp_of(uplink_of(port));
+
+	(void)queue;
+	if (xdp != NULL)
+		uplink_xdp_release(xdp);
+}
+
 static uint16_t uplink_rx(struct port *port, uint16_t queue, uint16_t worker, struct frame *frames,
 			  uint16_t max)
 {
@@ -72,7 +82,6 @@ static uint16_t uplink_rx(struct port *port, uint16_t queue, uint16_t worker, st
 	struct uplink_xdp *xdp = xdp_of(uplink);
 	uint16_t n = 0, n_replies;
 
-	(void)queue;
 	if (max > FRAME_BURST)
 		max = FRAME_BURST;
 	n_replies = overlay_reply_pop(frames, uplink->replies, max);
@@ -83,18 +92,11 @@ static uint16_t uplink_rx(struct port *port, uint16_t queue, uint16_t worker, st
 	if (xdp == NULL || ++uplink->n_calls % PACKET_LOOK_EVERY == 0)
 		n = (uint16_t)(n + uplink_packet_rx(uplink->packet, port, worker, frames + n,
 						    uplink->segs + n, (uint16_t)(max - n)));
-	return (uint16_t)(n_replies + tunnel_rx(overlay_view_current(), port, worker, frames, n,
-						&uplink->scratch));
-}
-
-static void uplink_rx_release(struct port *port, uint16_t queue)
-{
-	struct uplink_xdp *xdp = xdp_of(uplink_of(port));
-
-	(void)queue;
-	/* One that has come since rx holds nothing; one that went was not freed yet, and its chunks go with it. */
-	if (xdp != NULL)
-		uplink_xdp_release(xdp);
+	n = (uint16_t)(n_replies + tunnel_rx(overlay_view_current(), port, worker, frames, n,
+					     &uplink->scratch));
+	if (n == 0)
+		uplink_rx_release(port, queue); /* nothing but what was refused */
+	return n;
 }
 
 static int uplink_rx_fd(struct port *port, uint16_t queue)
