@@ -65,7 +65,7 @@ say   = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
 all: $(PROGRAMS) $(GUESTS) $(B)/bench/distance
 
-$(B)/bench/distance: bench/distance.c
+$(B)/bench/distance $(B)/bench/relay: $(B)/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)gcc $(BASE_CFLAGS) -o $@ $< -lpthread
@@ -241,7 +241,7 @@ $(B)/bench/uplink: $(B)/obj/bench/uplink.o $(B)/libtap.a $(B)/libvxlan.a $(B)/li
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpcap
-bench-programs: all $(B)/bench/pipeline $(B)/bench/capture $(B)/bench/vtep $(B)/bench/uplink
+bench-programs: all $(B)/bench/pipeline $(B)/bench/capture $(B)/bench/vtep $(B)/bench/uplink $(B)/bench/relay
 bench:
 	scripts/deps.sh
 	$(MAKE) bench-programs

@@ -6,20 +6,29 @@ Part of bench/overlay: TCP through VXLAN, netloom on both ends against the kerne
                               e0 ======== veth ======== e0
          [host A]--vx0--------+                          +--------vx0--[host B]
 
-The kernel's vxlan devices carry the addresses themselves: there is no bridge and no guest behind them.
+    [guest A]--tap----------------bench/relay----------------tap--[guest B]
+
+The kernel's vxlan devices carry the addresses themselves: there is no bridge and no guest behind them. The relay is the bound of what a
+program between TAP interfaces can reach: it does nothing but read and write.
+
+CPU time per gigabit is that of both iperf3 and of the threads between them, with what the kernel did in their names.
 """
 import json
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import tempfile
 import time
 
 from overlay_subjects import run, wait_for
-from paired import Ratio, order
+from paired import Ratio, thread_cpu_ns
 
+SUBJECTS = ("netloom", "kernel", "relay")
+SERVERS = {"netloom": ("gB", "gA", "10.0.10.2"), "kernel": ("B", "A", "10.0.20.2"), "relay": ("gB", "gA", "10.0.30.2")}
 MTU_GUEST, MTU_UNDERLAY = 1500, 1600
+STREAMS = 4
 
 
 class Ends:
@@ -30,6 +39,7 @@ class Ends:
         self.build, self.uplink = build, uplink
         self.tag = f"nlbt{os.getpid()}"
         self.namespaces, self.children = [], []
+        self.between = {"netloom": [], "kernel": [], "relay": []}  # (process, name of its threads that carry frames)
         try:
             self.make()
         except BaseException:
@@ -57,7 +67,8 @@ class Ends:
             self.kernel(netns, mine, other)
         for netns, mine, other in (("A", 1, 2), ("B", 2, 1)):
             self.netloom(netns, mine, other)
-        for netns, address in (("A", "10.0.20.2"), ("gA", "10.0.10.2")):
+        self.relay()
+        for netns, address in (SERVERS[subject][1:] for subject in SUBJECTS):
             wait_for(f"{address} from {netns}", lambda: subprocess.run(
                 ["ip", "netns", "exec", self.tag + netns, "ping", "-c", "1", "-W", "1", address],
                 stdout=subprocess.DEVNULL, check=False).returncode == 0)
@@ -74,8 +85,10 @@ class Ends:
         os.mkdir(folder)
         path = os.path.join(folder, "sock")
         log = open(os.path.join(folder, "log"), "w")
-        self.spawn(netns, os.path.join(self.build, "netloomd"), "--no-huge", "--threads", "1", "--socket", path, "--state",
-                   os.path.join(folder, "state.json"), env=dict(os.environ, NETLOOM_RUNDIR=folder), stdout=log, stderr=log)
+        daemon = self.spawn(netns, os.path.join(self.build, "netloomd"), "--no-huge", "--threads", "1", "--socket", path, "--state",
+                            os.path.join(folder, "state.json"), env=dict(os.environ, NETLOOM_RUNDIR=folder), stdout=log,
+                            stderr=log)
+        self.between["netloom"].append((daemon.pid, "worker-"))
         wait_for("netloomd", lambda: os.path.exists(path))
         more = {"mode": self.uplink} if self.uplink else {}
         self.call(path, "switch.set", name="s")
@@ -85,6 +98,17 @@ class Ends:
         self.call(path, "port.set", name="guest", type="tap", ifname="eth1", netns=f"{self.tag}g{netns}", switch="s",
                   mtu=MTU_GUEST, vlan={"access": 10}, addresses=[f"10.0.10.{mine}/24"])
         self.said = self.call(path, "uplink.list")["uplinks"][0]
+
+    def relay(self):
+        """Its interfaces are made in the namespace of one guest, and one of them moves."""
+        child = self.spawn("gA", os.path.join(self.build, "bench", "relay"), "relayA", "relayB", stdout=subprocess.PIPE, text=True)
+        if child.stdout.readline() != "ready\n":
+            raise RuntimeError("bench/relay did not start")
+        self.between["relay"].append((child.pid, "relay"))
+        self.on("gA", "ip", "link", "set", "relayB", "netns", f"{self.tag}gB")
+        for netns, mine in (("A", 1), ("B", 2)):
+            self.on(f"g{netns}", "ip", "address", "add", f"10.0.30.{mine}/24", "dev", f"relay{netns}")
+            self.on(f"g{netns}", "ip", "link", "set", f"relay{netns}", "mtu", str(MTU_GUEST), "up")
 
     def call(self, path, method, **params):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
@@ -96,22 +120,27 @@ class Ends:
             raise RuntimeError(f"{method}: {answer}")
         return answer["result"]
 
-    def gbits(self, server, client, address, seconds):
+    def between_cpu_ns(self, subject):
+        return sum(thread_cpu_ns(pid, name) for pid, name in self.between[subject])
+
+    def trial(self, subject, seconds, *more):
         """TCP from client to server, as the server received it."""
+        server, client, address = SERVERS[subject]
         listener = self.spawn(server, "iperf3", "-s", "-1", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for("iperf3", lambda: ":5201" in self.on(server, "ss", "-Htln"))
+        before = self.between_cpu_ns(subject)
         try:
-            out = self.on(client, "iperf3", "-c", address, "-t", str(seconds), "-J")
+            out = self.on(client, "iperf3", "-c", address, "-t", str(seconds), "-J", *more)
         finally:
             listener.terminate()
             listener.wait()
             self.children.remove(listener)
-        return json.loads(out)["end"]["sum_received"]["bits_per_second"] / 1e9
-
-    def trial(self, subject, seconds):
-        if subject == "netloom":
-            return self.gbits("gB", "gA", "10.0.10.2", seconds)
-        return self.gbits("B", "A", "10.0.20.2", seconds)
+        between_ms = (self.between_cpu_ns(subject) - before) / 1e6
+        end = json.loads(out)["end"]
+        gbit = end["sum_received"]["bytes"] * 8 / 1e9
+        share = end["cpu_utilization_percent"]["host_total"] + end["cpu_utilization_percent"]["remote_total"]
+        return {"subject": subject, "gbits": end["sum_received"]["bits_per_second"] / 1e9, "between_ms_per_gbit": between_ms / gbit,
+                "cpu_ms_per_gbit": (between_ms + share * 10 * end["sum_sent"]["seconds"]) / gbit, "at": time.time()}
 
     def close(self):
         for child in self.children:
@@ -127,22 +156,48 @@ class Ends:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+def said(figure):
+    return f"{figure['ratio']:.2f} [{figure['interval'][0]:.2f}, {figure['interval'][1]:.2f}]"
+
+
+def rounds(ends, options):
+    """Every subject twice a round, there and back again; who begins changes."""
+    trials = []
+    for number in range(options.rounds):
+        turn = SUBJECTS[number % 3:] + SUBJECTS[:number % 3]
+        for subject in turn + turn[::-1]:
+            trials.append({"round": number, **ends.trial(subject, options.tcp_seconds)})
+    return trials
+
+
+def compare(trials, a, b):
+    ratio = Ratio()
+    for number in range(trials[-1]["round"] + 1):
+        ratio.add(*([trial["gbits"] for trial in trials if (trial["round"], trial["subject"]) == (number, subject)]
+                    for subject in (a, b)))
+    return ratio.result()
+
+
+def middle(trials, subject, key):
+    return statistics.median(trial[key] for trial in trials if trial["subject"] == subject)
+
+
 def tcp(options, _folder):
     ends = Ends(options.build, options.uplink)
-    ratio, trials = Ratio(), []
     try:
         print(f"uplink: {ends.said['io']}")
-        for number in range(options.rounds):
-            got = {"netloom": [], "kernel": []}
-            for subject in order(number, "netloom", "kernel"):
-                gbits = ends.trial(subject, options.tcp_seconds)
-                got[subject].append(gbits)
-                trials.append({"round": number, "subject": subject, "gbits": gbits, "at": time.time()})
-            ratio.add(got["netloom"], got["kernel"])
+        trials = rounds(ends, options)
+        streams = {subject: ends.trial(subject, options.tcp_seconds, "-P", str(STREAMS)) for subject in SUBJECTS}
     finally:
         ends.close()
-    figure = ratio.result()
-    print(f"TCP through VXLAN: netloom {figure['a']:.2f} Gb/s, kernel {figure['b']:.2f} Gb/s, netloom/kernel {figure['ratio']:.2f} "
-          f"[{figure['interval'][0]:.2f}, {figure['interval'][1]:.2f}], A/A {figure['a_over_a'][0]:.2f}..{figure['a_over_a'][1]:.2f}",
-          flush=True)
-    return {"uplink": ends.said, "netloom_gbits": figure["a"], "kernel_gbits": figure["b"], **figure, "trials": trials}
+    figure = compare(trials, "netloom", "kernel")
+    bound = compare(trials, "relay", "kernel")
+    of_bound = compare(trials, "netloom", "relay")
+    print(f"TCP, {'':12}Gb/s  CPU ms per Gbit, of it between the iperf3   {STREAMS} streams, Gb/s")
+    for subject in SUBJECTS:
+        print(f"  {subject:8}{middle(trials, subject, 'gbits'):13.2f}{middle(trials, subject, 'cpu_ms_per_gbit'):17.0f}"
+              f"{middle(trials, subject, 'between_ms_per_gbit'):27.0f}{streams[subject]['gbits']:18.2f}")
+    print(f"netloom/kernel {said(figure)}, A/A {figure['a_over_a'][0]:.2f}..{figure['a_over_a'][1]:.2f}; relay/kernel {said(bound)}; "
+          f"netloom/relay {said(of_bound)}", flush=True)
+    return {"uplink": ends.said, "netloom_gbits": figure["a"], "kernel_gbits": figure["b"], "relay_gbits": bound["a"], **figure,
+            "relay_over_kernel": bound, "netloom_over_relay": of_bound, "streams": streams, "trials": trials}

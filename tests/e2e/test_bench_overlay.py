@@ -42,7 +42,9 @@ def main():
         result = json.load(out)
     if "cycles" in result:  # needs hugepages
         check_cycles(result["cycles"]["cases"])
-    assert result["tcp"]["netloom_gbits"] > 0 and result["tcp"]["kernel_gbits"] > 0, result["tcp"]
+    for trial in result["tcp"]["trials"]:
+        assert trial["gbits"] > 0 and trial["cpu_ms_per_gbit"] > 0, trial
+    assert {trial["subject"] for trial in result["tcp"]["trials"]} == {"netloom", "kernel", "relay"}, result["tcp"]
     for case in result["scale"]["cycles"]:
         assert is_cycles(case["many_cycles"]) and is_cycles(case["small_cycles"]), case
     memory = result["scale"]["memory"]
