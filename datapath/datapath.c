@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
+
 #include "cpulist.h"
 #include "eal.h"
 #include "learn.h"
@@ -222,6 +224,27 @@ void datapath_worker_stats(uint16_t worker, struct datapath_worker_stats *stats)
 	stats->asleep = __atomic_load_n(&w->stats.asleep, __ATOMIC_RELAXED);
 	if (pthread_getcpuclockid(w->thread, &clock) == 0 && clock_gettime(clock, &cpu) == 0)
 		stats->cpu_ns = (uint64_t)cpu.tv_sec * UINT64_C(1000000000) + (uint64_t)cpu.tv_nsec;
+}
+
+void datapath_count_cycles(uint32_t for_ms)
+{
+	uint64_t until = rte_rdtsc() + rte_get_tsc_hz() / 1000 * for_ms;
+
+	if (until > atomic_load(&workers.cycles_until))
+		atomic_store(&workers.cycles_until, until);
+}
+
+void datapath_cycles(uint16_t worker, struct cycles *cycles)
+{
+	const struct worker *w = &workers.workers[worker];
+
+	memset(cycles, 0, sizeof(*cycles));
+	if (worker >= datapath_n_workers())
+		return;
+	for (int i = 0; i < CYCLES_N; i++)
+		cycles->spent[i] = stats_read(&w->cycles.spent[i]);
+	cycles->frames = stats_read(&w->cycles.frames);
+	cycles->bursts = stats_read(&w->cycles.bursts);
 }
 
 uint16_t datapath_n_workers(void)

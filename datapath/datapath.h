@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "cycles.h"
 #include "fdb.h"
 #include "snapshot.h"
 
@@ -88,6 +89,13 @@ struct datapath_worker_stats {
 	bool asleep;
 };
 void datapath_worker_stats(uint16_t worker, struct datapath_worker_stats *stats);
+
+/** datapath_count_cycles() - Have all workers count their cycles per stage for @for_ms from now, if they do not longer anyway */
+void datapath_count_cycles(uint32_t for_ms);
+
+/** datapath_cycles() - What a worker has counted so far; zeros for one that there is not. @cycles: out, the counters only */
+void datapath_cycles(uint16_t worker, struct cycles *cycles);
+
 uint16_t datapath_n_workers(void);
 /** datapath_hugepages() - Whether DPDK's memory is in hugepages */
 bool datapath_hugepages(void);

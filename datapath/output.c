@@ -11,6 +11,7 @@
 
 #include <rte_cycles.h>
 
+#include "cycles.h"
 #include "l4.h"
 #include "offload.h"
 #include "pipeline.h"
@@ -64,6 +65,7 @@ static void transmit(struct pipeline *pl, const struct snapshot *cfg,
 
 	if (n == 0)
 		return;
+	cycles_mark(CYCLES_OUTPUT);
 	if (watched) /* before the peer can have answered */
 		tsc = rte_rdtsc();
 	if (port->ops->tx != NULL)
@@ -81,6 +83,7 @@ static void transmit(struct pipeline *pl, const struct snapshot *cfg,
 			trace_out(pl->trace, TRACE_SENT, &outs[i], group->port);
 	}
 	count_sent(pl, &port->txq[group->queue], pkts, bytes);
+	cycles_mark(CYCLES_SEND);
 	if (watched)
 		look_out(pl, cfg, group->port, tsc, outs, n);
 }

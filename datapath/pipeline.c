@@ -17,6 +17,7 @@
 
 #include <rte_cycles.h>
 
+#include "cycles.h"
 #include "probe/probe.h"
 
 const struct stage stages[] = {
@@ -90,6 +91,7 @@ static void run_stages(struct pipeline *pl, struct burst *b)
 		look_in(pl, b);
 	for (const struct stage *stage = stages; stage->name != NULL && b->n > 0; stage++) {
 		stage->run(pl, b);
+		cycles_mark(CYCLES_PARSE + (unsigned int)(stage - stages));
 		if (__builtin_expect(pl->trace != NULL, 0))
 			trace_stage(pl->trace, (unsigned int)(stage - stages), b);
 	}

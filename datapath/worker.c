@@ -18,6 +18,7 @@
 #include <rte_lcore.h>
 #include <rte_rcu_qsbr.h>
 
+#include "cycles.h"
 #include "pipeline_impair.h"
 
 struct workers workers;
@@ -47,8 +48,11 @@ static inline uint16_t poll_queue(struct worker *w, const struct snapshot *cfg,
 	uint16_t n = port->ops->rx(port, poll.queue, w->index, frames, FRAME_BURST);
 	uint64_t bytes = 0;
 
-	if (n == 0)
+	if (n == 0) {
+		cycles_mark(CYCLES_IDLE);
 		return 0;
+	}
+	cycles_burst(n);
 	for (uint16_t i = 0; i < n; i++) {
 		if (!port->ops->rx_for_others || snapshot_port(cfg, frames[i].in_port) == NULL)
 			frames[i].in_port = poll.port;
@@ -56,8 +60,10 @@ static inline uint16_t poll_queue(struct worker *w, const struct snapshot *cfg,
 	}
 	stats_add(&port->rxq[poll.queue].pkts, n);
 	stats_add(&port->rxq[poll.queue].bytes, bytes);
+	cycles_mark(CYCLES_RECEIVE);
 	take(w->pl, cfg, frames, n);
 	port->ops->rx_release(port, poll.queue);
+	cycles_mark(CYCLES_PUBLISH);
 	stats_add(&w->stats.bursts, 1);
 	stats_add(&w->stats.frames, n);
 	return n;
@@ -70,6 +76,19 @@ static bool polls_are_calls(const struct snapshot *cfg, const struct poll_list *
 		if (!cfg->ports[list->entries[i].port].port->ops->rx_is_call)
 			return false;
 	return true;
+}
+
+/* Begin and end to count as control wishes. */
+static inline void count_cycles(struct worker *w, uint64_t now)
+{
+	bool wanted = now < atomic_load_explicit(&workers.cycles_until, memory_order_relaxed);
+
+	if (__builtin_expect(wanted == cycles_is_on(), 1))
+		return;
+	if (wanted)
+		cycles_begin(&w->cycles);
+	else
+		cycles_end();
 }
 
 static void run(struct worker *w)
@@ -87,6 +106,7 @@ static void run(struct worker *w)
 		uint32_t n = 0;
 
 		w->pl->now_tsc = now;
+		count_cycles(w, now);
 		if (now >= next_second) {
 			w->pl->now_s = clock_s();
 			next_second = now + tsc_hz / 8;
@@ -95,10 +115,13 @@ static void run(struct worker *w)
 			n += poll_queue(w, cfg, list->entries[i], frames, pipeline_run);
 		for (uint32_t i = list->n_plain; i < list->n; i++)
 			n += poll_queue(w, cfg, list->entries[i], frames, pipeline_impair_in);
-		if (!pipeline_impair_is_idle(w->pl))
+		if (!pipeline_impair_is_idle(w->pl)) {
 			n += pipeline_impair_run(w->pl, cfg);
+			cycles_mark(CYCLES_IMPAIR);
+		}
 		rte_rcu_qsbr_quiescent(workers.qsbr, w->index);
 		stats_add(&w->stats.polls, 1);
+		cycles_mark(n > 0 ? CYCLES_OTHER : CYCLES_IDLE);
 		if (n > 0) {
 			__atomic_store_n(&w->stats.learn_ring_full, w->pl->n_learn_refused,
 					 __ATOMIC_RELAXED);
@@ -115,6 +138,7 @@ static void run(struct worker *w)
 		worker_sleep(w, atomic_load_explicit(&workers.current, memory_order_acquire));
 		idle_since = rte_rdtsc();
 		next_second = 0;
+		cycles_restart();
 	}
 }
 

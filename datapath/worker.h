@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "cycles.h"
 #include "datapath.h"
 #include "pipeline.h"
 #include "snapshot.h"
@@ -38,6 +39,7 @@ struct worker {
 
 	/* written by the worker, read by control */
 	struct datapath_worker_stats stats;
+	struct cycles cycles;
 	int start_rc;
 } __attribute__((aligned(64)));
 
@@ -45,8 +47,9 @@ struct workers {
 	_Atomic(const struct snapshot *) current;
 	struct rte_rcu_qsbr *qsbr;
 	_Atomic bool stop;
-	_Atomic uint16_t n; /* running */
-	uint16_t n_stopped; /* and not freed yet */
+	_Atomic uint16_t n;	       /* running */
+	_Atomic uint64_t cycles_until; /* TSC: cycles are counted up to then */
+	uint16_t n_stopped;	       /* and not freed yet */
 	enum datapath_poll_mode poll_mode;
 	uint32_t idle_us;
 	int control_fd; /* eventfd, borrowed */

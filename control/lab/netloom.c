@@ -70,8 +70,8 @@ static const struct command commands[] = {
 	 "Exit status: 0; 4 when the named lab is not up.\n",
 	 cmd_ps},
 	{"show",
-	 "ports|fdb|switches|links|drops|uplinks|vteps|vnis|neighbours|mirrors|sflows [--watch] "
-	 "[--json] [LAB]",
+	 "ports|fdb|switches|links|drops|uplinks|vteps|vnis|neighbours|mirrors|sflows|cycles "
+	 "[--watch] [--json] [LAB]",
 	 "what the switches see: ports and counters, addresses, drops",
 	 "  netloom show ports campus        counters per port\n"
 	 "  netloom show fdb                 which address is behind which port, in which VLAN\n"
@@ -83,6 +83,8 @@ static const struct command commands[] = {
 	 "  netloom show neighbours          who has which IP address in a VNI\n"
 	 "  netloom show mirrors             copies of frames, and where they go\n"
 	 "  netloom show sflows              samples to sFlow collectors\n"
+	 "  netloom show cycles              for a second: the CPU cycles of each worker, stage by "
+	 "stage\n"
 	 "  netloom show ports --watch       once a second until Ctrl-C\n\n"
 	 "Without LAB: everything in netloomd, also what was made by hand.\n",
 	 cmd_show},

@@ -32,6 +32,7 @@ const struct rpc_method rpc_methods[] = {
 	{"vni.delete", rpc_vni_delete},
 	{"neigh.list", rpc_neigh_list},
 	{"drops", rpc_drops},
+	{"cycles", rpc_cycles},
 	{"capture", rpc_capture},
 	{"capture.list", rpc_capture_list},
 	{"trace", rpc_trace},

@@ -14,6 +14,7 @@
 #include <rte_pause.h>
 #include <string.h>
 
+#include "cycles.h"
 #include "port.h"
 #include "vhost/ring_layout.h"
 
@@ -206,6 +207,7 @@ RING_INLINE bool ring_tx_run(struct ring *ring, struct frame_out *out, uint16_t 
 		out[i].drop = ring_tx_chain(ring, &out[i], &hdr, &n_done, &retries, layout);
 	}
 	layout->skip(ring, at);
+	cycles_mark(CYCLES_SEND);
 	layout->give(ring, ring->done, n_done, true);
 	if (ring->next_used == given_from && ring->used_wrap == wrapped_from)
 		return false;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cycles.h"
 #include "vhost/vhost_device.h"
 
 static inline struct vhost_device *device_of_port(struct port *port)
@@ -138,6 +139,7 @@ static void vhost_port_tx(struct port *port, uint16_t queue, struct frame_out *o
 	rte_spinlock_unlock(&ring->tx_lock);
 	if (signal)
 		vhost_ring_signal(ring);
+	cycles_mark(CYCLES_PUBLISH);
 }
 
 static int vhost_port_rx_fd(struct port *port, uint16_t queue)

@@ -12,6 +12,7 @@ Mirrors to a port and, as ERSPAN, to another host; sFlow to a collector that is 
 
 Exit status: 0 passed, 77 skipped, else failed.
 """
+import json
 import os
 import shutil
 import subprocess
@@ -193,6 +194,25 @@ topology:
 """
 
 
+def test_cycles(lab):
+    """`show cycles` while frames flow: their stages, on the worker whose they are."""
+    with subprocess.Popen([NETLOOM, "show", "cycles", "--json"], env=lab.env, stdout=subprocess.PIPE, text=True) as show:
+        end = time.monotonic() + LIMIT_S
+        while show.poll() is None and time.monotonic() < end:
+            lab.send("a", frame(B, A, payload=mark()))
+            time.sleep(0.01)
+        workers = json.loads(show.stdout.read())
+    assert show.returncode == 0 and [w["worker"] for w in workers] == [0, 1], workers
+    busy = [w for w in workers if w["frames"]]
+    assert busy and all(w["busy_per_frame"] > 0 and w["bursts"] <= w["frames"] for w in busy), workers
+    for worker in busy:
+        spent = {stage["stage"]: stage["cycles"] for stage in worker["stages"]}
+        assert all(spent[stage] > 0 for stage in ("receive", "parse", "learn", "output", "send")), spent
+        assert sum(spent.values()) == worker["cycles"], worker
+    table = cli(lab, "show", "cycles")
+    assert "worker 0: awake for" in table and "CYCLES/FRAME" in table, table
+
+
 def test_lab_file(lab):
     path = lab.path("mm.yaml")
     with open(path, "w") as file:
@@ -272,4 +292,4 @@ if __name__ == "__main__":
             print(f"needs {tool}")
             sys.exit(77)
     sys.exit(eyes_lab.main("abcdp", ("--threads", "2"), [
-        set_up, test_a_link, test_a_vlan, test_filter_and_snaplen, test_refused_and_lasting, test_erspan, test_lab_file, test_sflow]))
+        set_up, test_a_link, test_a_vlan, test_cycles, test_filter_and_snaplen, test_refused_and_lasting, test_erspan, test_lab_file, test_sflow]))

@@ -231,6 +231,10 @@ def every_method_answers_as_documented(daemon):
         assert client.call("fdb.delete", switch="s1", vlan=20, mac=mac) == {}
         assert client.error("fdb.delete", switch="s1", vlan=20, mac=mac)[0] == 1
         assert "drops" in client.call("drops")
+        cycles = client.call("cycles")
+        assert set(cycles["counted"][0]["cycles"]) == {stage["name"] for stage in cycles["stages"]}, cycles
+        assert len(cycles["counted"]) == len(status["workers"]) and cycles["tsc_hz"] > 10**8, cycles
+        assert client.error("cycles", for_ms=60001)[0] == -32602
         assert client.error("switch.delete", name="s1")[0] == 1
         changes = client.call("apply", **lab(daemon, switches=[], ports=[]))["changes"]
         assert len(changes) == 4 and all(c["op"] == "remove" for c in changes), changes

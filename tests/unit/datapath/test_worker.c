@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include <rte_cycles.h>
+
 #include "base/clock.h"
 #include "datapath.h"
 #include "unit/datapath/frames.h"
@@ -123,8 +125,9 @@ static void publish_bell(void)
 
 static void sleeping_worker_is_woken_by_each_frame(void **state)
 {
+	uint64_t before = bell.port.rxq[0].pkts;
+
 	(void)state;
-	publish_bell();
 	for (int i = 0; i < 200; i++) {
 		if (i % 2 == 0)
 			assert_true(
@@ -132,7 +135,7 @@ static void sleeping_worker_is_woken_by_each_frame(void **state)
 		bell_put();
 		assert_true(wait_until(delivered));
 	}
-	assert_int_equal(bell.port.rxq[0].pkts, 200);
+	assert_int_equal(bell.port.rxq[0].pkts - before, 200);
 	assert_true(bell.port.rxq[0].wakeups >= 50);
 }
 
@@ -193,6 +196,69 @@ static void port_without_an_fd_is_still_polled(void **state)
 	}
 }
 
+static struct cycles counted(void)
+{
+	struct cycles cycles;
+
+	datapath_cycles(0, &cycles);
+	return cycles;
+}
+
+static bool frame_is_counted(void)
+{
+	return counted().spent[CYCLES_PUBLISH] > 0;
+}
+
+static void cycles_are_counted_while_somebody_asks(void **state)
+{
+	(void)state;
+	bell_put();
+	assert_true(wait_until(delivered));
+	assert_int_equal(counted().frames, 0);
+	for (int i = 0; i < CYCLES_N; i++)
+		assert_int_equal(counted().spent[i], 0);
+
+	datapath_count_cycles(60000);
+	assert_true(wait_until(asleep)); /* the next frame finds it told */
+	bell_put();
+	assert_true(wait_until(frame_is_counted));
+	assert_int_equal(counted().frames, 1);
+	assert_int_equal(counted().bursts, 1);
+	assert_true(counted().spent[CYCLES_RECEIVE] > 0);
+	assert_true(counted().spent[CYCLES_PARSE] + counted().spent[CYCLES_ADMIT] +
+			    counted().spent[CYCLES_FORWARD] >
+		    0);
+	assert_int_equal(counted().spent[CYCLES_IMPAIR], 0);
+}
+
+static void marks_share_the_time_out_among_them(void **state)
+{
+	struct cycles cycles = {.frames = 7};
+	uint64_t begin, end, sum = 0;
+
+	(void)state;
+	cycles_mark(CYCLES_SEND); /* nobody asked */
+	begin = rte_rdtsc();
+	cycles_begin(&cycles);
+	cycles_burst(3);
+	usleep(100);
+	cycles_mark(CYCLES_SEND);
+	cycles_mark(CYCLES_IDLE);
+	usleep(5000);
+	cycles_mark(CYCLES_LEARN);
+	end = rte_rdtsc();
+	cycles_restart();
+	cycles_end();
+	cycles_mark(CYCLES_LEARN);
+	for (int i = 0; i < CYCLES_N; i++)
+		sum += cycles.spent[i];
+	assert_int_equal(cycles.frames, 10);
+	assert_true(cycles.spent[CYCLES_SEND] + cycles.spent[CYCLES_AWAY] > 0);
+	assert_int_equal(cycles.spent[CYCLES_LEARN], 0); /* a millisecond and more is no stage */
+	assert_true(cycles.spent[CYCLES_AWAY] > 2 * (rte_get_tsc_hz() / 1000));
+	assert_true(sum <= end - begin);
+}
+
 static int start(void **state)
 {
 	const struct datapath_options options = {.n_workers = 1,
@@ -202,11 +268,15 @@ static int start(void **state)
 						 .arg = &n_changes};
 	const struct port_spec spec = {.n_queues = 1, .type = "bell"};
 	struct err err = {""};
+	int rc;
 
 	(void)state;
 	port_init(&bell.port, &bell_ops, &spec);
 	atomic_store(&bell.fd, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-	return datapath_start(&options, &err);
+	rc = datapath_start(&options, &err);
+	if (rc == 0)
+		publish_bell();
+	return rc;
 }
 
 static int stop(void **state)
@@ -220,6 +290,8 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cycles_are_counted_while_somebody_asks),
+		cmocka_unit_test(marks_share_the_time_out_among_them),
 		cmocka_unit_test(sleeping_worker_is_woken_by_each_frame),
 		cmocka_unit_test(changed_fd_is_watched_at_once),
 		cmocka_unit_test(control_hears_of_a_changed_peer_once),
