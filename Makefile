@@ -70,6 +70,7 @@ $(B)/bench/distance $(B)/bench/relay: $(B)/bench/%: bench/%.c
 	$(call say,CC,$<)
 	$(Q)gcc $(BASE_CFLAGS) -o $@ $< -lpthread
 
+$(B)/guests/traffic: tests/guests/traffic_send.c tests/guests/traffic_judge.c
 $(B)/guests/%: tests/guests/%.c tests/guests/guest.c tests/guests/nic.c $(wildcard tests/guests/*.h) \
 		vm-runner/x86/microguest_abi.h
 	@mkdir -p $(@D)

@@ -84,6 +84,8 @@ def parse(arguments):
     parser.add_argument("--cpus", type=cpu_pair, default=None, help="the switch's and the generator's, such as 2,3 (0,1)")
     parser.add_argument("--only", metavar="TEXT", help="of v2v: rows with TEXT in their title, such as 1518")
     parser.add_argument("--count-all", action="store_true", help="use disturbed rounds, too, and say so")
+    parser.add_argument("--realtime", action="store_true", help="give the two threads that are measured real-time priority "
+                        "during trials: others on their CPUs wait. For machines with other work (needs root)")
     parser.add_argument("-o", dest="output", metavar="DIR", help="write JSON, CSV, plots and an HTML report there")
     parser.add_argument("--json", action="store_true", help="results as JSON on standard output")
     options = parser.parse_args(arguments)

@@ -8,8 +8,6 @@ import shutil
 import subprocess
 import time
 
-FAR_NS = 150  # a round trip of a cache line; between CPUs of one core or complex it is about 60
-
 
 def read(path, otherwise=""):
     try:
@@ -51,9 +49,9 @@ def environment(build):
     }
 
 
-def distance_ns(tools, cpus):
-    answer = subprocess.run([os.path.join(tools, "bench", "distance"), *map(str, cpus)], capture_output=True, text=True,
-                            check=True)
+def distance_ns(tools, cpus, realtime):
+    answer = subprocess.run([*(["chrt", "-f", "1"] if realtime else []), os.path.join(tools, "bench", "distance"),
+                             *map(str, cpus)], capture_output=True, text=True, check=True)
     return int(answer.stdout)
 
 
@@ -78,6 +76,12 @@ class Thread:
             folder = f"/proc/{self.pid}/task/{task}"
             if read(folder + "/comm").startswith(self.names):
                 yield folder
+
+    def priority(self, realtime):
+        """Ahead of all ordinary threads of this machine, or one of them again."""
+        for folder in self.tasks():
+            os.sched_setscheduler(int(os.path.basename(folder)), os.SCHED_FIFO if realtime else os.SCHED_OTHER,
+                                  os.sched_param(1 if realtime else 0))
 
     def sample(self):
         """(CPU time in ns, involuntary switches)"""

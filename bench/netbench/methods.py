@@ -66,12 +66,16 @@ V2V = (
 
 def v2v(options, progress):
     """Two virtual machines through the switch, as fast as it goes, both ways in sum."""
-    trials, results, skipped = [], [], {}
-    for vlans in sorted({row[3] for row in V2V}, key=str):
+    trials, results = [], []
+    rows = [row for row in V2V if not options.only or options.only in row[0]]
+    if not rows:
+        raise Unavailable(f"no row of v2v has \"{options.only}\" in its title: {', '.join(row[0] for row in V2V)}")
+    for vlans in sorted({row[3] for row in rows}, key=str, reverse=True):
+        skipped = {}
         rigs = rigs_open(options, skipped, vlans=list(vlans))
         try:
-            for title, size, macs, of_row in V2V:
-                if of_row != vlans or (options.only and options.only not in title):
+            for title, size, macs, of_row in rows:
+                if of_row != vlans:
                     continue
                 for rig in rigs.values():
                     rig.resume()
@@ -80,7 +84,7 @@ def v2v(options, progress):
                 order = both_ways(size, macs) if size else both_ways(64, macs)
                 more, result = paired(rigs, imix(order) if not size else order, options, title, progress)
                 trials += more
-                results.append({**result, "skipped": dict(skipped)})
+                results.append({**result, "skipped": skipped})
         finally:
             for rig in rigs.values():
                 rig.close()

@@ -5,26 +5,32 @@ import csv
 import html as markup
 import io
 import json
+import math
 import os
 
 
 def figure(summary, digits=2):
     if summary["n"] == 0:
         return "-"
+    if summary["n"] == 1:
+        return f"{summary['median']:.{digits}f}, one round"
     return f"{summary['median']:.{digits}f} [{summary['low']:.{digits}f}, {summary['high']:.{digits}f}]"
 
 
 def paired_text(result):
-    lines = [f"  {'':14}{'Mpps':>22}{'cycles per frame':>24}{'Mpps, ratio':>24}{'cycles, ratio':>24}"]
+    lines = [f"  {'':14}{'Mpps':>22}{'cycles per frame':>24}{'Mpps, ratio':>22}{'cycles, ratio':>22}{'generator busy':>16}"]
     for name, figures in result["figures"].items():
         line = f"  {name:14}{figure(figures['mpps']):>22}{figure(figures['cycles'], 0):>24}"
-        if name in result["ratios"]:
-            line += f"{figure(result['ratios'][name]['mpps']):>24}{figure(result['ratios'][name]['cycles']):>24}"
-        lines.append(line)
+        ratio = result["ratios"].get(name)
+        line += f"{figure(ratio['mpps']):>22}{figure(ratio['cycles']):>22}" if ratio else " " * 44
+        busy = result["generator_busy"][name]
+        lines.append(f"{line}{'-' if math.isnan(busy) else format(busy, '.0%'):>16}")
     floor = result["floor"]
     if floor["mpps"]:
         lines.append(f"  A/A: Mpps {floor['mpps'][0]:.2f} to {floor['mpps'][1]:.2f}, cycles {floor['cycles'][0]:.2f} to "
                      f"{floor['cycles'][1]:.2f}; ratios inside say nothing")
+    for name in result["generator_limited"]:
+        lines.append(f"  {name}: the generator never had to wait, and may be the limit: {name} may be faster than shown")
     for reason, count in result["excluded"].items():
         lines.append(f"  {count} of {result['rounds']} rounds: {reason}")
     return lines

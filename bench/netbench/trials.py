@@ -6,7 +6,9 @@ import sys
 from netbench.stats import summary
 
 SHARE_MIN = 0.9
+DISTANCE_RATIO_MAX = 1.8  # of a cache line's round trips between the CPUs; near and far differ by a factor of 3 to 6
 FIGURES = ("mpps", "cycles")
+GENERATOR_LIMIT = 0.95  # who never has to wait for the subject may be what is measured
 
 
 class Progress:
@@ -32,12 +34,13 @@ def orders(names, number):
 
 
 def why_not(trials):
-    """Why a round is not counted; the rule is fixed: CPUs had for themselves, and one class of distance."""
+    """Why a round is not counted; the rule is fixed: CPUs had for themselves, and at one distance of each other."""
     if min(t["share"] for t in trials) < SHARE_MIN:
         return "a subject had less than 90 % of its CPU"
     if min(t["vcpu_share"] for t in trials) < SHARE_MIN:
         return "the generator had less than 90 % of its CPU"
-    if len({t["class"] for t in trials}) > 1:
+    distances = [t["distance_ns"] for t in trials]
+    if max(distances) > DISTANCE_RATIO_MAX * min(distances):
         return "the CPUs moved nearer or further"
     return None
 
@@ -51,7 +54,7 @@ def paired(rigs, order_all, options, title, progress):
     names, trials, excluded = list(rigs), [], {}
     ratios = {peer: {figure: [] for figure in FIGURES} for peer in names[1:]}
     floor = {figure: [] for figure in FIGURES}
-    counted = {name: {figure: [] for figure in FIGURES} for name in names}
+    counted = {name: {figure: [] for figure in (*FIGURES, "generator_busy")} for name in names}
     for rig in rigs.values():
         rig.pause()
     for number in range(options.rounds):
@@ -76,12 +79,17 @@ def paired(rigs, order_all, options, title, progress):
                 counted[name][figure].append(mean[name])
             for peer in names[1:]:
                 ratios[peer][figure].append(mean[names[0]] / mean[peer])
+        for name in names:
+            counted[name]["generator_busy"] += [t["generator_busy"] for t in got[name]]
     for rig in rigs.values():
         rig.resume()
     progress.done()
     return trials, {
         "title": title, "rounds": options.rounds, "excluded": excluded,
         "figures": {name: {figure: summary(counted[name][figure]) for figure in FIGURES} for name in names},
+        "generator_busy": {name: summary(counted[name]["generator_busy"])["median"] for name in names},
+        "generator_limited": [name for name in names if counted[name]["generator_busy"]
+                              and summary(counted[name]["generator_busy"])["median"] > GENERATOR_LIMIT],
         "ratios": {peer: {figure: summary(ratios[peer][figure]) for figure in FIGURES} for peer in names[1:]},
         "floor": {figure: [min(floor[figure]), max(floor[figure])] if floor[figure] else None for figure in FIGURES},
     }

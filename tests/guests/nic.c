@@ -9,24 +9,39 @@
 #define NO_NOTIFY     1 /* in used->flags */
 #define NO_INTERRUPT  1 /* in avail->flags */
 #define DEVICE_WRITES 2
+#define LINE	      64U
+
+static size_t lines(size_t bytes)
+{
+	return (bytes + LINE - 1) & ~(size_t)(LINE - 1);
+}
 
 static void ring_alloc(struct nic_ring *ring, uint16_t index, uint16_t size, uint32_t frame_max)
 {
+	static unsigned int n_rings;
+	size_t desc = size * sizeof(struct nic_desc), avail = lines(2 * (3 + (size_t)size));
+	size_t used = lines(6 + sizeof(struct nic_used) * size), skip = n_rings++ % 48 * LINE;
+	uint8_t *memory = guest_alloc(skip + desc + avail + LINE + used);
+
+	/* Not all rings' indices in the same set of the cache, as they were if each began on a page. */
+	memory += skip;
 	ring->size = size;
 	ring->index = index;
-	ring->desc = guest_alloc(size * sizeof(struct nic_desc));
-	ring->avail = guest_alloc(2 * (3 + (size_t)size));
-	ring->used = guest_alloc(6 + sizeof(struct nic_used) * size);
-	ring->buffer_bytes = (frame_max + NIC_VNET + 63) & ~63U;
-	ring->buffers = guest_alloc((size_t)ring->buffer_bytes * size);
+	ring->desc = (void *)memory;
+	ring->avail = (void *)(memory + lines(desc));
+	ring->used = (void *)(memory + lines(desc) + avail + LINE);
+	ring->buffer_bytes = (uint32_t)(lines(frame_max + NIC_VNET) | LINE);
+	ring->buffers =
+		(uint8_t *)guest_alloc(LINE + (size_t)ring->buffer_bytes * size) + LINE - NIC_VNET;
 }
 
 static void ring_start(struct nic_ring *ring, struct nic *nic)
 {
 	memset((void *)ring->avail, 0, 2 * (3 + (size_t)ring->size));
 	memset((void *)ring->used, 0, 6 + sizeof(struct nic_used) * ring->size);
-	ring->next = ring->published = ring->seen = 0;
+	ring->next = ring->published = ring->rung = ring->seen = 0;
 	ring->event_idx = nic->features & F_EVENT_IDX;
+	ring->in_order = nic->features & F_IN_ORDER;
 	for (uint16_t i = 0; i < ring->size; i++) {
 		uint8_t *buffer = ring->buffers + (size_t)i * ring->buffer_bytes;
 
@@ -41,6 +56,12 @@ static void ring_start(struct nic_ring *ring, struct nic *nic)
 				      (const void *)ring->avail, (const void *)ring->used);
 }
 
+static void ring_publish(struct nic_ring *ring)
+{
+	__atomic_store_n(&ring->avail[1], ring->next, __ATOMIC_RELEASE);
+	ring->published = ring->next;
+}
+
 void nic_start(struct nic *nic)
 {
 	nic->features = virtio_negotiate(&nic->device, F_MAC | F_EVENT_IDX | F_IN_ORDER);
@@ -48,7 +69,8 @@ void nic_start(struct nic *nic)
 	ring_start(&nic->tx, nic);
 	virtio_go(&nic->device);
 	nic->rx.next = nic->rx.size;
-	nic_rx_done(nic, 0);
+	ring_publish(&nic->rx);
+	nic_doorbells(nic);
 }
 
 bool nic_open(struct nic *nic, unsigned int nth, uint16_t ring_size, uint32_t frame_max)
@@ -65,38 +87,44 @@ bool nic_open(struct nic *nic, unsigned int nth, uint16_t ring_size, uint32_t fr
 	return true;
 }
 
-/* Has the other side asked to be told? virtio 1.2 §2.7.7 and §2.7.10 */
-static bool ring_wants_doorbell(const struct nic_ring *ring, uint16_t old)
+/*
+ * Has the other side asked to be told? virtio 1.2 §2.7.7 and §2.7.10. The fence, behind which no index is on its way any more,
+ * costs as much as dozens of frames; hence not for each burst.
+ */
+static void ring_doorbell(struct nic_ring *ring)
 {
-	uint16_t event;
+	uint16_t old = ring->rung, event;
 
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!ring->event_idx)
-		return !(ring->used[0] & NO_NOTIFY);
-	event = ring->used[2 + 4 * ring->size];
-	return (uint16_t)(ring->next - event - 1) < (uint16_t)(ring->next - old);
-}
-
-static void ring_publish(struct nic_ring *ring)
-{
-	uint16_t old = ring->published;
-
-	if (ring->next == old)
+	if (old == ring->published)
 		return;
-	__atomic_store_n(&ring->avail[1], ring->next, __ATOMIC_RELEASE);
-	ring->published = ring->next;
-	if (ring_wants_doorbell(ring, old))
-		guest_write16(ring->doorbell, ring->index);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	ring->rung = ring->published;
+	if (ring->event_idx) {
+		event = ring->used[2 + 4 * ring->size];
+		if ((uint16_t)(ring->rung - event - 1) >= (uint16_t)(ring->rung - old))
+			return;
+	} else if (ring->used[0] & NO_NOTIFY) {
+		return;
+	}
+	guest_write16(ring->doorbell, ring->index);
 }
 
-uint16_t nic_tx_room(struct nic *nic)
+void nic_doorbells(struct nic *nic)
+{
+	ring_doorbell(&nic->tx);
+	ring_doorbell(&nic->rx);
+}
+
+uint16_t nic_tx_room(struct nic *nic, uint16_t enough)
 {
 	struct nic_ring *ring = &nic->tx;
-	uint16_t used = __atomic_load_n(&ring->used[1], __ATOMIC_ACQUIRE);
+	uint16_t room = (uint16_t)(ring->size - (uint16_t)(ring->next - ring->seen));
 
+	if (room >= enough)
+		return room;
 	/* In order, so that the oldest buffer is the next to be free: every switch we know does so. */
-	ring->seen = used;
-	return (uint16_t)(ring->size - (uint16_t)(ring->next - used));
+	ring->seen = __atomic_load_n(&ring->used[1], __ATOMIC_ACQUIRE);
+	return (uint16_t)(ring->size - (uint16_t)(ring->next - ring->seen));
 }
 
 void nic_tx_send(struct nic *nic, uint16_t n)
@@ -105,12 +133,9 @@ void nic_tx_send(struct nic *nic, uint16_t n)
 	ring_publish(&nic->tx);
 }
 
-uint16_t nic_rx_waiting(struct nic *nic, uint16_t max)
+uint16_t nic_rx_waiting(const struct nic *nic)
 {
-	uint16_t used = __atomic_load_n(&nic->rx.used[1], __ATOMIC_ACQUIRE);
-	uint16_t n = (uint16_t)(used - nic->rx.seen);
-
-	return n < max ? n : max;
+	return (uint16_t)(__atomic_load_n(&nic->rx.used[1], __ATOMIC_ACQUIRE) - nic->rx.seen);
 }
 
 void nic_rx_done(struct nic *nic, uint16_t n)
@@ -118,7 +143,8 @@ void nic_rx_done(struct nic *nic, uint16_t n)
 	struct nic_ring *ring = &nic->rx;
 	const struct nic_used *used = (const struct nic_used *)(ring->used + 2);
 
-	for (uint16_t i = 0; i < n; i++)
+	/* In order, the ring of available buffers never changes: what is given back is what stands there. virtio 1.2 §2.7.9 */
+	for (uint16_t i = 0; i < n && !ring->in_order; i++)
 		ring->avail[2 + ((uint16_t)(ring->next + i) & (ring->size - 1))] =
 			(uint16_t)used[(uint16_t)(ring->seen + i) & (ring->size - 1)].id;
 	ring->seen = (uint16_t)(ring->seen + n);

@@ -3,7 +3,8 @@
  * A driver for virtio-net in a few lines: one pair of split rings (virtio 1.2 §2.7), polled, no interrupts, no offloads.
  *
  * A descriptor of the transmit ring and its buffer belong together for good, so that a frame's header is written once and
- * only what differs from frame to frame afterwards. Buffers hold struct nic_buffer.
+ * only what differs from frame to frame afterwards. A frame begins on a cache line of its own, behind its virtio header, and
+ * the distance of buffers is an odd number of lines, so that they spread over a cache's sets, as the buffers of real guests do.
  */
 #ifndef GUESTS_NIC_H
 #define GUESTS_NIC_H
@@ -30,12 +31,13 @@ struct nic_ring {
 	uint16_t size;
 	uint16_t next; /* avail index we are at; what is before @published has been made known */
 	uint16_t published;
+	uint16_t rung; /* avail index up to which the other side has been told, if it wants to be */
 	uint16_t seen; /* used index up to which we have looked */
-	bool event_idx;
+	bool event_idx, in_order;
 	uint64_t doorbell;
 	uint16_t index;
 	uint8_t *buffers;
-	uint32_t buffer_bytes;
+	uint32_t buffer_bytes; /* of each, and from one to the next */
 };
 
 struct nic {
@@ -55,8 +57,16 @@ bool nic_open(struct nic *nic, unsigned int nth, uint16_t ring_size, uint32_t fr
 /** nic_start() - Reset the card and start it anew: rings as nic_open() leaves them, what was in them is lost */
 void nic_start(struct nic *nic);
 
-/** nic_tx_room() - How many frames can be put into nic_tx_frame() now; takes back what was sent */
-uint16_t nic_tx_room(struct nic *nic);
+/** nic_doorbells() - Wake the other side if it sleeps; to be called after frames were sent or received, before long */
+void nic_doorbells(struct nic *nic);
+
+/**
+ * nic_tx_room() - How many frames can be put into nic_tx_frame() now
+ *
+ * Takes back what was sent; but the ring is only looked at, which takes its cache line from the switch, when there is no room
+ * for @enough by what was seen last.
+ */
+uint16_t nic_tx_room(struct nic *nic, uint16_t enough);
 
 /** nic_tx_frame() - Where the @ahead-th frame from now goes (@ahead < nic_tx_room()) */
 static inline uint8_t *nic_tx_frame(struct nic *nic, uint16_t ahead)
@@ -64,6 +74,12 @@ static inline uint8_t *nic_tx_frame(struct nic *nic, uint16_t ahead)
 	uint16_t at = (uint16_t)(nic->tx.next + ahead) & (nic->tx.size - 1);
 
 	return nic->tx.buffers + (size_t)at * nic->tx.buffer_bytes + NIC_VNET;
+}
+
+/* Ask for the cache line that will be written next. */
+static inline void nic_prefetch_write(const void *line)
+{
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)line));
 }
 
 /** nic_tx_length() - The @ahead-th frame from now has @bytes */
@@ -74,13 +90,13 @@ static inline void nic_tx_length(struct nic *nic, uint16_t ahead, uint32_t bytes
 	nic->tx.desc[at].length = NIC_VNET + bytes;
 }
 
-/** nic_tx_send() - The next @n frames are ready: publish them, and wake the switch if it sleeps */
+/** nic_tx_send() - The next @n frames are ready: publish them; nic_doorbells() wakes the switch if it sleeps */
 void nic_tx_send(struct nic *nic, uint16_t n);
 
-/** nic_rx_waiting() - How many frames have come, at most @max */
-uint16_t nic_rx_waiting(struct nic *nic, uint16_t max);
+/** nic_rx_waiting() - How many frames have come */
+uint16_t nic_rx_waiting(const struct nic *nic);
 
-/** nic_rx_frame() - The @ahead-th frame that has come, and its length */
+/** nic_rx_frame() - The @ahead-th frame that has come, and its length, which is what the other side says */
 static inline uint8_t *nic_rx_frame(struct nic *nic, uint16_t ahead, uint32_t *bytes)
 {
 	const struct nic_used *used = (const struct nic_used *)(nic->rx.used + 2);

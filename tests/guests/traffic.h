@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#define TRAFFIC_MAGIC	 0x3163666172746c6eULL
+#define TRAFFIC_MAGIC	 0x3263666172746c6eULL
 #define TRAFFIC_NICS_MAX 32
 #define TRAFFIC_BUCKETS	 1024 /* of the latency histogram: 16 to each power of 2 of TSC cycles */
 #define TRAFFIC_STREAMS	 256
@@ -40,7 +40,7 @@ struct traffic_orders {
 	uint32_t src_macs, dst_macs; /* so many addresses, counted up from @src and @dst; 0 is 1 */
 	uint32_t vlan;		     /* 0: untagged */
 	uint32_t stream;	     /* 0 to 255: whose sequence numbers these are */
-	uint32_t burst;		     /* frames at once, 1 to 256; 0: 32 */
+	uint32_t burst;		     /* frames at once, 1 to 256; 0: 64 */
 	uint64_t interval; /* TSC cycles from frame to frame, times 256; 0: as fast as it goes */
 	uint64_t count;	   /* frames to send; 0: until stopped */
 	uint8_t src[8], dst[8]; /* MAC addresses; the last two bytes are 0 */
@@ -74,6 +74,9 @@ struct traffic_shared {
 	uint32_t wanted, run;
 	uint32_t taken, unused;
 	uint64_t loops, idle_loops;
+	uint64_t busy_cycles,
+		idle_cycles; /* of rounds in which something was sent or received, and of the others */
+	uint64_t stolen_cycles; /* of rounds so long that somebody else must have had the CPU */
 	struct traffic_nic nics[TRAFFIC_NICS_MAX];
 };
 

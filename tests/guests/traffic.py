@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 
-MAGIC = 0x3163666172746C6E
+MAGIC = 0x3263666172746C6E
 GENERATE, SINK, REFLECT, LATENCY, CONTENT, IMIX, RANDOM, FORWARD = 1, 2, 4, 8, 16, 32, 64, 128
 RUN, QUIT, LAZY, GO = 1, 2, 4, 8
 BUCKETS = 1024
@@ -42,7 +42,8 @@ class Shared(ctypes.Structure):
     _fields_ = [("magic", ctypes.c_uint64), ("n_nics", ctypes.c_uint32), ("bytes", ctypes.c_uint32),
                 ("tsc_khz", ctypes.c_uint64), ("wanted", ctypes.c_uint32), ("run", ctypes.c_uint32),
                 ("taken", ctypes.c_uint32), ("unused", ctypes.c_uint32), ("loops", ctypes.c_uint64),
-                ("idle_loops", ctypes.c_uint64), ("nics", Nic * NICS_MAX)]
+                ("idle_loops", ctypes.c_uint64), ("busy_cycles", ctypes.c_uint64), ("idle_cycles", ctypes.c_uint64),
+                ("stolen_cycles", ctypes.c_uint64), ("nics", Nic * NICS_MAX)]
 
 
 SHARED_BYTES = (ctypes.sizeof(Shared) + 4095) // 4096 * 4096
@@ -136,6 +137,10 @@ class Traffic:
 
     def counters(self, card=0):
         return self.shared.nics[card].counters.as_dict()
+
+    def effort(self):
+        """(busy, idle, stolen) TSC cycles since begin(): of rounds with something to do, without, and taken by somebody else."""
+        return self.shared.busy_cycles, self.shared.idle_cycles, self.shared.stolen_cycles
 
     def latencies(self, card=0):
         """[(cycles, frames)] of the buckets that are not empty."""
