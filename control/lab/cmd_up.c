@@ -120,6 +120,7 @@ static json_t *result_json(const struct up *up, double total_s)
 static void result_print(const struct up *up, double total_s)
 {
 	static const char *const headings[] = {"STEP", ">SECONDS", NULL};
+	bool asks_vteps = up->n_vms == 0 && up->topo->n_hosts > 0;
 	struct table table;
 
 	table_init(&table, headings);
@@ -132,11 +133,11 @@ static void result_print(const struct up *up, double total_s)
 	table_print(&table, stdout);
 	if (up->n_failed > 0)
 		printf("%slab %s is up, with %zu failure%s%s; `netloom ps`, `netloom %s "
-		       "%s%s`\n",
+		       "%s%s`; the next `up` tries again\n",
 		       term_paint(stdout, TERM_BAD), up->topo->name, up->n_failed,
 		       up->n_failed == 1 ? "" : "s", term_paint(stdout, TERM_PLAIN),
-		       up->n_vms > 0 ? "log" : "show vteps", up->topo->name,
-		       up->n_vms > 0 ? "/NODE" : "");
+		       asks_vteps ? "show vteps" : "log", up->topo->name,
+		       asks_vteps ? "" : "/NODE");
 	else
 		printf("%slab %s is up%s; `netloom test %s` measures who reaches whom\n",
 		       term_paint(stdout, TERM_GOOD), up->topo->name,

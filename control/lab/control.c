@@ -17,7 +17,19 @@
 #define CHARDEV_LOOK_MS	   50
 #define EVENTS_MAX	   1000 /* passed over while an answer is awaited */
 
-/* The next line that answers a request: QMP mixes events in. @out: the answer, or NULL when nobody wants it. */
+/* QEMU's word for a device or a network back-end that is not there. */
+static bool is_not_found(const json_t *error)
+{
+	const char *class = json_string_value(json_object_get(error, "class"));
+
+	return class != NULL && strcmp(class, "DeviceNotFound") == 0;
+}
+
+/*
+ * The next line that answers a request: QMP mixes events in. @out: the answer, or NULL when nobody wants it.
+ *
+ * Return: 0, -ENOENT for what the VMM has not got, -EREMOTEIO for what else it refuses, or why it could not be asked.
+ */
 static int answer_wait(struct jsonline *line, json_t **out, struct err *err)
 {
 	for (int n_lines = 0;; n_lines++) {
@@ -37,8 +49,8 @@ static int answer_wait(struct jsonline *line, json_t **out, struct err *err)
 
 			if (text == NULL)
 				text = json_string_value(json_object_get(error, "message"));
-			rc = err_set(err, EREMOTEIO, "the VMM says: %s",
-				     text != NULL ? text : "no");
+			rc = err_set(err, is_not_found(error) ? ENOENT : EREMOTEIO,
+				     "the VMM says: %s", text != NULL ? text : "no");
 		} else if (json_object_get(answer, "return") == NULL &&
 			   json_object_get(answer, "result") == NULL) {
 			json_decref(answer);
@@ -151,6 +163,61 @@ static int switch_wait(struct jsonline *line, const json_t *chardev, struct err 
 		       json_string_value(chardev));
 }
 
+/* QEMU says so when the guest has let go. */
+static int deleted_wait(struct jsonline *line, const json_t *id, struct err *err)
+{
+	for (int n_lines = 0; n_lines < EVENTS_MAX; n_lines++) {
+		json_t *event, *device;
+		bool found;
+		int rc = jsonline_receive(line, CONTROL_TIMEOUT_MS, &event, err);
+
+		if (rc == -ETIMEDOUT)
+			return err_set(err, ETIMEDOUT,
+				       "the guest does not let go of card %s; does it still boot?",
+				       json_string_value(id));
+		if (rc < 0)
+			return rc;
+		device = json_object_get(json_object_get(event, "data"), "device");
+		found = device != NULL && json_equal(device, id);
+		json_decref(event);
+		if (found)
+			return 0;
+	}
+	return err_set(err, EPROTO, "the VMM sends other events only");
+}
+
+/* Remove what is there of a card; half of one may be left where a change was broken off. */
+static int card_remove(struct jsonline *line, const char *ifname, struct err *err)
+{
+	json_t *id = json_sprintf("nic-%s", ifname);
+	struct err why = {.text = ""};
+	int rc = request_send(line, qmp_request("device_del", json_pack("{s:O}", "id", id)), &why);
+
+	if (rc == 0)
+		rc = deleted_wait(line, id, &why);
+	/* Its socket goes with it. */
+	if (rc == 0 || rc == -ENOENT) {
+		why.text[0] = '\0';
+		rc = request_send(
+			line,
+			qmp_request("netdev_del",
+				    json_pack("{s:o}", "id", json_sprintf("nd-%s", ifname))),
+			&why);
+	}
+	/* But not if it had no back-end yet. */
+	if (rc == -ENOENT) {
+		why.text[0] = '\0';
+		rc = request_send(
+			line,
+			qmp_request("chardev-remove",
+				    json_pack("{s:o}", "id", json_sprintf("net-%s", ifname))),
+			&why);
+		rc = rc == -EREMOTEIO ? 0 : rc; /* nor a socket */
+	}
+	json_decref(id);
+	return rc < 0 ? err_set(err, -rc, "%s", why.text) : 0;
+}
+
 int control_nic_plug(const char *lab, const char *node, const json_t *nic, const char *folder,
 		     int vectors, struct err *err)
 {
@@ -164,14 +231,17 @@ int control_nic_plug(const char *lab, const char *node, const json_t *nic, const
 
 	if (rc < 0)
 		goto no_connection;
-	rc = request_send(&line,
-			  qmp_request("chardev-add",
-				      json_pack("{s:O, s:{s:s, s:{s:{s:s, s:{s:o}}, s:b, s:b}}}",
-						"id", chardev, "backend", "type", "socket", "data",
-						"addr", "type", "unix", "data", "path",
-						json_sprintf("%s/%s.sock", folder, name), "server",
-						1, "wait", 0)),
-			  err);
+	rc = card_remove(&line, name, err);
+	if (rc == 0)
+		rc = request_send(
+			&line,
+			qmp_request("chardev-add",
+				    json_pack("{s:O, s:{s:s, s:{s:{s:s, s:{s:o}}, s:b, s:b}}}",
+					      "id", chardev, "backend", "type", "socket", "data",
+					      "addr", "type", "unix", "data", "path",
+					      json_sprintf("%s/%s.sock", folder, name), "server", 1,
+					      "wait", 0)),
+			err);
 	if (rc == 0)
 		rc = switch_wait(&line, chardev, err);
 	if (rc == 0)
@@ -201,51 +271,16 @@ no_connection:
 	return rc;
 }
 
-/* QEMU says so when the guest has let go. */
-static int deleted_wait(struct jsonline *line, const json_t *id, struct err *err)
-{
-	for (int n_lines = 0; n_lines < EVENTS_MAX; n_lines++) {
-		json_t *event, *device;
-		bool found;
-		int rc = jsonline_receive(line, CONTROL_TIMEOUT_MS, &event, err);
-
-		if (rc == -ETIMEDOUT)
-			return err_set(err, ETIMEDOUT,
-				       "the guest does not let go of card %s; does it still boot?",
-				       json_string_value(id));
-		if (rc < 0)
-			return rc;
-		device = json_object_get(json_object_get(event, "data"), "device");
-		found = device != NULL && json_equal(device, id);
-		json_decref(event);
-		if (found)
-			return 0;
-	}
-	return err_set(err, EPROTO, "the VMM sends other events only");
-}
-
 int control_nic_pull(const char *lab, const char *node, const char *ifname, struct err *err)
 {
-	json_t *id = json_sprintf("nic-%s", ifname);
 	struct jsonline line;
 	json_t *record;
 	int rc = control_open(&line, lab, node, &record, err);
 
-	if (rc == 0) {
-		rc = request_send(&line, qmp_request("device_del", json_pack("{s:O}", "id", id)),
-				  err);
-		if (rc == 0)
-			rc = deleted_wait(&line, id, err);
-		/* Its socket goes with it. */
-		if (rc == 0)
-			rc = request_send(
-				&line,
-				qmp_request("netdev_del", json_pack("{s:o}", "id",
-								    json_sprintf("nd-%s", ifname))),
-				err);
-		jsonline_close(&line);
-		json_decref(record);
-	}
-	json_decref(id);
+	if (rc < 0)
+		return rc;
+	rc = card_remove(&line, ifname, err);
+	jsonline_close(&line);
+	json_decref(record);
 	return rc;
 }
