@@ -40,6 +40,14 @@ static unsigned int mark_line(const yaml_mark_t *mark)
 	return mark->line < UINT32_MAX - 1 ? (unsigned int)mark->line + 1 : UINT32_MAX;
 }
 
+/* Where a line begins libyaml does not say what it found: a tab looks like the spaces that it is not. */
+static const char *tab_hint(const char *problem)
+{
+	return strstr(problem, "cannot start any token") != NULL
+		       ? " (a tab? YAML is indented with spaces)"
+		       : "";
+}
+
 static void builder_syntax_error(struct tree_builder *b)
 {
 	const yaml_parser_t *p = &b->parser;
@@ -52,8 +60,9 @@ static void builder_syntax_error(struct tree_builder *b)
 			   "this is not text in UTF-8 (byte %zu: %s); a lab file is YAML",
 			   p->problem_offset, p->problem);
 	else if (p->context != NULL)
-		diag_error(b->diags, mark_line(&p->problem_mark), "YAML syntax: %s, %s (line %u)",
-			   p->problem, p->context, mark_line(&p->context_mark));
+		diag_error(b->diags, mark_line(&p->problem_mark), "YAML syntax: %s%s, %s (line %u)",
+			   p->problem, tab_hint(p->problem), p->context,
+			   mark_line(&p->context_mark));
 	else
 		diag_error(b->diags, mark_line(&p->problem_mark), "YAML syntax: %s", p->problem);
 }

@@ -246,6 +246,7 @@ static void yaml_syntax_errors_have_a_line(void **state)
 	(void)state;
 	expect_error("name: lab\ntopology:\n  nodes: { h1: [\n", 4, "YAML syntax");
 	expect_error("name: lab\n\ttopology: x\n", 2, "YAML syntax");
+	expect_error("name: lab\ntopology:\n\tnodes: {}\n", 3, "indented with spaces");
 	expect_error("name: \xff\xfe\n", 1, "not text in UTF-8");
 	expect_error("", 0, "is empty");
 	expect_error("name: a\n---\nname: b\n", 3, "a second document");
