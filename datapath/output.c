@@ -71,7 +71,7 @@ static void transmit(struct pipeline *pl, const struct snapshot *cfg,
 	if (port->ops->tx != NULL)
 		port->ops->tx(port, group->queue, outs, n);
 	for (uint16_t i = 0; i < n; i++) {
-		if (port->ops->tx == NULL)
+		if (__builtin_expect(port->ops->tx == NULL, 0))
 			outs[i].drop = DROP_NOT_CONNECTED;
 		if (outs[i].drop != DROP_NONE) {
 			pipeline_drop_out(pl, cfg, config, &outs[i], outs[i].drop);
@@ -114,9 +114,10 @@ static void send_group(struct pipeline *pl, const struct snapshot *cfg, struct o
 
 	if (__builtin_expect(pipeline_is_dry(pl), 0)) {
 		group->n = 0;
+		group->has_wishes = false;
 		return;
 	}
-	for (uint16_t i = 0; i < group->n; i++) {
+	for (uint16_t i = 0; group->has_wishes && i < group->n; i++) {
 		struct frame_out *out = &group->outs[i];
 
 		if (offload_is_taken(&out->f->offload, takes))
@@ -139,6 +140,7 @@ static void send_group(struct pipeline *pl, const struct snapshot *cfg, struct o
 	transmit(pl, cfg, group, &group->outs[start], group->n - start);
 	offload_scratch_reset(scratch);
 	group->n = 0;
+	group->has_wishes = false;
 }
 
 void output_flush(struct pipeline *pl, const struct snapshot *cfg)
@@ -174,6 +176,7 @@ static struct output_group *group_new(struct pipeline *pl, const struct snapshot
 	group->port = port;
 	group->queue = queue;
 	group->n = 0;
+	group->has_wishes = false;
 	group->next = output->first_group[port];
 	output->first_group[port] = (uint8_t)output->n_groups;
 	return group;
@@ -195,5 +198,6 @@ struct frame_out *output_add(struct pipeline *pl, const struct snapshot *cfg, ui
 	out = &group->outs[group->n++];
 	out->f = f;
 	out->drop = DROP_NONE;
+	group->has_wishes |= (f->offload.flags | f->offload.gso) != 0;
 	return out;
 }

@@ -8,6 +8,7 @@
 #ifndef DATAPATH_OUTPUT_H
 #define DATAPATH_OUTPUT_H
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "frame.h"
@@ -23,7 +24,8 @@ struct output_group {
 	uint16_t port;
 	uint16_t queue;
 	uint16_t n;
-	uint16_t next; /* group + 1 of the same port's next queue, 0: none */
+	bool has_wishes; /* some of the frames have offload flags or are to be cut */
+	uint16_t next;	 /* group + 1 of the same port's next queue, 0: none */
 	struct frame_out outs[FRAME_BURST];
 };
 
@@ -66,6 +68,32 @@ static inline bool output_repeat(struct output *output, struct frame *f)
 	out->prefix_len = before->prefix_len;
 	out->skip = before->skip;
 	memcpy(out->prefix, before->prefix, OUTPUT_TAGGED_BYTES);
+	group->has_wishes |= (f->offload.flags | f->offload.gso) != 0;
+	return true;
+}
+
+/**
+ * output_repeat_all() - output_repeat() for all of them, or for none
+ * @frames: have no offload wishes
+ */
+static inline bool output_repeat_all(struct output *output, struct frame *const *frames, uint16_t n)
+{
+	struct output_group *group = output->last;
+	struct frame_out *outs;
+
+	if (group == NULL || group->n == 0 || group->n + n > FRAME_BURST)
+		return false;
+	outs = &group->outs[group->n - 1];
+	for (uint16_t i = 1; i <= n; i++) {
+		outs[i].f = frames[i - 1];
+		outs[i].drop = DROP_NONE;
+		outs[i].prefix_len = outs[0].prefix_len;
+		outs[i].skip = outs[0].skip;
+	}
+	if (outs[0].prefix_len != 0)
+		for (uint16_t i = 1; i <= n; i++)
+			memcpy(outs[i].prefix, outs[0].prefix, OUTPUT_TAGGED_BYTES);
+	group->n = (uint16_t)(group->n + n);
 	return true;
 }
 

@@ -101,8 +101,10 @@ static void run_stages(struct pipeline *pl, struct burst *b)
 static void run_level(struct pipeline *pl, const struct snapshot *cfg, uint16_t hops)
 {
 	struct pipeline_level *level = &pl->levels[hops];
-	struct burst b = {.cfg = cfg, .n = level->n};
+	struct burst b;
 
+	b.cfg = cfg;
+	b.n = level->n;
 	for (uint16_t i = 0; i < level->n; i++)
 		b.frames[i] = &level->frames[i];
 	run_stages(pl, &b);
@@ -124,8 +126,10 @@ void pipeline_crossed(struct pipeline *pl, const struct snapshot *cfg)
 static void run_burst(struct pipeline *pl, const struct snapshot *cfg, struct frame *frames,
 		      uint16_t n, bool is_resumed)
 {
-	struct burst b = {.cfg = cfg, .n = n};
+	struct burst b; /* 800 bytes: what parse sets is not set to zero first */
 
+	b.cfg = cfg;
+	b.n = n;
 	for (uint16_t i = 0; i < n; i++) {
 		if (!is_resumed)
 			frames[i].hops = 0;

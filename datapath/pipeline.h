@@ -21,7 +21,14 @@
 struct burst {
 	const struct snapshot *cfg;
 	uint16_t n;
+	/*
+	 * Set by parse: all frames are one run and nobody has to look at each of them (no offloads, mirrors, traces). Stages then decide
+	 * for the first alone: its fields from `vid` to `strip` stand for all until forward spreads them, or burst_differ().
+	 */
+	bool is_alike;
+	uint32_t longest; /* of them, frame.len */
 	struct frame *frames[FRAME_BURST];
+	uint64_t dst_hash[FRAME_BURST + 1]; /* of the FDB, by run (learn, for forward) */
 };
 
 /* Frames that crossed a patch link and wait for their next pass. */
@@ -131,6 +138,37 @@ static inline void pipeline_drop(struct pipeline *pl, const struct burst *b, str
 				 enum drop_reason reason)
 {
 	pipeline_drop_at(pl, b->cfg, &b->cfg->ports[f->in_port], f, reason);
+}
+
+/** burst_spread() - What was decided for the first frame is for all */
+static inline void burst_spread(struct burst *b)
+{
+	const struct frame *first = b->frames[0];
+
+	for (uint16_t i = 1; i < b->n; i++) {
+		struct frame *f = b->frames[i];
+
+		f->vid = first->vid;
+		f->prio = first->prio;
+		f->out_port = first->out_port;
+		f->verdict = first->verdict;
+		f->strip = first->strip;
+	}
+}
+
+/** burst_differ() - From here on each frame is looked at */
+static inline void burst_differ(struct burst *b)
+{
+	burst_spread(b);
+	b->is_alike = false;
+}
+
+/** burst_l3_longest() - pipeline_l3_len() of the longest frame; is_alike */
+static inline uint32_t burst_l3_longest(const struct burst *b)
+{
+	uint32_t overhead = 14 + 4 * (uint32_t)b->frames[0]->n_tags;
+
+	return b->longest > overhead ? b->longest - overhead : 0;
 }
 
 /**

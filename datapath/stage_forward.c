@@ -2,7 +2,7 @@
 /*
  * forward: one port, or all of the VLAN? IEEE 802.1Q-2018 §8.8.
  *
- * Needs vid, run and dst_hash. Sets verdict and out_port. Never sends a frame back where it came from.
+ * Needs vid, run and the burst's dst_hash. Sets verdict and out_port. Never sends a frame back where it came from.
  */
 #include "pipeline.h"
 #include "reserved.h"
@@ -27,9 +27,10 @@ static bool entry_is_usable(const struct snapshot *cfg, const struct frame *f, u
 	return (flags & FDB_STATIC) != 0 || vlan_is_member(&out->vlan, f->vid);
 }
 
-static enum drop_reason forward_switched(const struct snapshot *cfg, const struct port_config *in,
+static enum drop_reason forward_switched(const struct burst *b, const struct port_config *in,
 					 struct frame *f)
 {
+	const struct snapshot *cfg = b->cfg;
 	const struct switch_config *sw = &cfg->switches[in->sw];
 	uint8_t flags;
 	int port;
@@ -41,8 +42,8 @@ static enum drop_reason forward_switched(const struct snapshot *cfg, const struc
 			return to_port(f, sw->peer_port);
 		return DROP_NONE;
 	}
-	port = fdb_lookup_hashed(cfg->fdb, f->dst_hash, FDB_FID(in->sw, f->vid), fdb_mac(f->hdr),
-				 &flags);
+	port = fdb_lookup_hashed(cfg->fdb, b->dst_hash[f->run], FDB_FID(in->sw, f->vid),
+				 fdb_mac(f->hdr), &flags);
 	if (port < 0 || !entry_is_usable(cfg, f, (uint16_t)port, flags))
 		return DROP_NONE;
 	if (in->is_tunnel && cfg->ports[port].is_tunnel && port != f->in_port)
@@ -50,13 +51,13 @@ static enum drop_reason forward_switched(const struct snapshot *cfg, const struc
 	return to_port(f, (uint16_t)port);
 }
 
-static enum drop_reason forward(const struct snapshot *cfg, struct frame *f)
+static enum drop_reason forward(const struct burst *b, struct frame *f)
 {
-	const struct port_config *in = &cfg->ports[f->in_port];
+	const struct port_config *in = &b->cfg->ports[f->in_port];
 
 	if (in->role != PORT_WIRE)
-		return forward_switched(cfg, in, f);
-	if (snapshot_port(cfg, in->peer) == NULL)
+		return forward_switched(b, in, f);
+	if (snapshot_port(b->cfg, in->peer) == NULL)
 		return DROP_PORT_UNATTACHED;
 	return to_port(f, in->peer);
 }
@@ -67,6 +68,13 @@ void stage_forward(struct pipeline *pl, struct burst *b)
 	enum drop_reason of_run = DROP_NONE;
 	uint16_t kept = 0;
 
+	if (b->is_alike) {
+		of_run = forward(b, b->frames[0]);
+		burst_spread(b);
+		if (__builtin_expect(of_run == DROP_NONE, 1))
+			return;
+		b->is_alike = false;
+	}
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct frame *f = b->frames[i];
 
@@ -75,7 +83,7 @@ void stage_forward(struct pipeline *pl, struct burst *b)
 			f->out_port = first->out_port;
 		} else {
 			first = f;
-			of_run = forward(b->cfg, f);
+			of_run = forward(b, f);
 		}
 		if (__builtin_expect(of_run != DROP_NONE, 0)) {
 			pipeline_drop(pl, b, f, of_run);

@@ -2,7 +2,7 @@
 /*
  * learn: refresh the station's age, or hand it to the FDB's writer. IEEE 802.1Q-2018 §8.7.
  *
- * Needs vid and run. Sets dst_hash of the first frame of each run and prefetches what forward will look up, so that the cache
+ * Needs vid and run. Sets the burst's dst_hash of each run and prefetches what forward will look up, so that the cache
  * misses of a burst overlap. Drops frames from a station that is static or sticky elsewhere. Wires learn
  * nothing.
  */
@@ -43,24 +43,32 @@ static void tell_writer(struct pipeline *pl, const struct snapshot *cfg, uint64_
 	}
 }
 
-/* Where to look, for the first frame of each run. */
-static void find_buckets(const struct burst *b, uint64_t *hashes)
+/* Where to look for the source; where for the destination is noted in the burst. */
+static inline uint64_t find_bucket(struct burst *b, const struct frame *f,
+				   const struct port_config *in)
 {
-	struct fdb *fdb = b->cfg->fdb;
+	uint32_t fid = FDB_FID(in->sw, f->vid);
+	uint64_t hash = fdb_hash(b->cfg->fdb, fid, fdb_mac(f->hdr + 6));
+
+	fdb_prefetch(b->cfg->fdb, hash);
+	b->dst_hash[f->run] = fdb_hash(b->cfg->fdb, fid, fdb_mac(f->hdr));
+	fdb_prefetch(b->cfg->fdb, b->dst_hash[f->run]);
+	return hash;
+}
+
+/* For the first frame of each run. */
+static void find_buckets(struct burst *b, uint64_t *hashes)
+{
 	int run = -1;
 
 	for (uint16_t i = 0; i < b->n; i++) {
-		struct frame *f = b->frames[i];
+		const struct frame *f = b->frames[i];
 		const struct port_config *in = &b->cfg->ports[f->in_port];
-		uint32_t fid = FDB_FID(in->sw, f->vid);
 
 		if (in->role == PORT_WIRE || f->run == run)
 			continue;
 		run = f->run;
-		hashes[i] = fdb_hash(fdb, fid, fdb_mac(f->hdr + 6));
-		fdb_prefetch(fdb, hashes[i]);
-		f->dst_hash = fdb_hash(fdb, fid, fdb_mac(f->hdr));
-		fdb_prefetch(fdb, f->dst_hash);
+		hashes[i] = find_bucket(b, f, in);
 	}
 }
 
@@ -91,6 +99,20 @@ static inline bool is_neighbour_discovery(const struct frame *f)
 	       f->hdr[f->l3_off + IP6_NEXT_HEADER] == PROTO_ICMP6;
 }
 
+/* Return: false if some are dropped or shown to those who snoop, and each has to be looked at. */
+static bool learn_alike(struct pipeline *pl, struct burst *b)
+{
+	struct frame *first = b->frames[0];
+	const struct port_config *in = &b->cfg->ports[first->in_port];
+
+	if (in->role == PORT_WIRE)
+		return true;
+	if (in->snoops &&
+	    (first->ethertype == ETHERTYPE_ARP || first->ethertype == L4_ETHERTYPE_IP6))
+		return false;
+	return learn(pl, b->cfg, first, find_bucket(b, first, in)) != FDB_REFUSED;
+}
+
 void stage_learn(struct pipeline *pl, struct burst *b)
 {
 	enum fdb_change of_run = FDB_KNOWN;
@@ -98,6 +120,11 @@ void stage_learn(struct pipeline *pl, struct burst *b)
 	uint16_t kept = 0;
 	int run = -1;
 
+	if (b->is_alike) {
+		if (learn_alike(pl, b))
+			return;
+		burst_differ(b);
+	}
 	find_buckets(b, hashes);
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct frame *f = b->frames[i];

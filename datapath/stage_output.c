@@ -99,9 +99,18 @@ static void flood(struct pipeline *pl, const struct burst *b, struct frame *f)
 void stage_output(struct pipeline *pl, struct burst *b)
 {
 	const struct port_config *same = NULL; /* where the last frame went and its run goes */
+	uint16_t i = 0;
 	int run = -1;
 
-	for (uint16_t i = 0; i < b->n; i++) {
+	if (b->is_alike && b->frames[0]->verdict == FRAME_TO_PORT) {
+		same = output_to(pl, b->cfg, b->frames[0], b->frames[0]->out_port);
+		run = b->frames[0]->run;
+		i = 1;
+		if (same != NULL && burst_l3_longest(b) <= same->mtu &&
+		    output_repeat_all(&pl->output, &b->frames[1], (uint16_t)(b->n - 1)))
+			return;
+	}
+	for (; i < b->n; i++) {
 		struct frame *f = b->frames[i];
 
 		if (same != NULL && f->run == run && pipeline_l3_len(f) <= same->mtu &&

@@ -10,6 +10,8 @@
 /* A snapshot may have grown into its head room. */
 #define PACKET_HEADERS_MAX (FRAME_PREFIX_MAX + FRAME_HDR_ROOM + FRAME_HDR_MAX)
 
+#define PREFIX_USUAL 64 /* has room for VXLAN over IPv4 */
+
 enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_CWR = 0x80 };
 
 /* The frame's first @len bytes as they will be on the wire. Return: bytes that are in prefix and snapshot, at most @len. */
@@ -195,20 +197,9 @@ static void finish_checksum(const struct frame_out *out, uint8_t *packet, uint32
 	checksum_store_udp(field, checksum_sum(packet + start, len - (uint32_t)start));
 }
 
-uint32_t packet_write(const struct frame_out *out, uint8_t outer_len, uint8_t *buf, uint32_t cap)
+/* What is not in the snapshot. Return: the packet's length. */
+static uint32_t write_segs(const struct frame *f, uint8_t *buf, uint32_t len, uint32_t cap)
 {
-	const struct frame *f = out->f;
-	uint32_t hdr = (uint32_t)(f->hdr_len - out->skip);
-	uint32_t len = out->prefix_len + hdr;
-
-	if (frame_out_len(out) > cap || out->skip > f->hdr_len)
-		return 0;
-	/* What is more than the prefix is overwritten, or beyond the packet: a copy of fixed size has no branches. */
-	if (cap >= sizeof(out->prefix))
-		memcpy(buf, out->prefix, sizeof(out->prefix));
-	else
-		copy_short(buf, out->prefix, out->prefix_len);
-	copy_short(buf + out->prefix_len, f->hdr + out->skip, hdr);
 	for (uint16_t i = 0; i < f->n_segs; i++) {
 		/* @cap was compared with the frame's length, which a list of segments must not exceed */
 		uint32_t part = f->segs[i].len < cap - len ? f->segs[i].len : cap - len;
@@ -216,6 +207,27 @@ uint32_t packet_write(const struct frame_out *out, uint8_t outer_len, uint8_t *b
 		memcpy(buf + len, f->segs[i].base, part);
 		len += part;
 	}
+	return len;
+}
+
+uint32_t packet_write(const struct frame_out *out, uint8_t outer_len, uint8_t *buf, uint32_t cap)
+{
+	const struct frame *f = out->f;
+	uint32_t prefix = out->prefix_len, hdr = (uint32_t)(f->hdr_len - out->skip);
+	uint32_t len = prefix + hdr;
+
+	if (frame_out_len(out) > cap || out->skip > f->hdr_len)
+		return 0;
+	/* What is more than the prefix is overwritten, or beyond the packet: copies of fixed size are a few moves. */
+	if (cap < sizeof(out->prefix))
+		copy_short(buf, out->prefix, prefix);
+	else if (prefix > PREFIX_USUAL)
+		memcpy(buf, out->prefix, sizeof(out->prefix));
+	else if (prefix != 0)
+		memcpy(buf, out->prefix, PREFIX_USUAL);
+	copy_short(buf + prefix, f->hdr + out->skip, hdr);
+	if (f->n_segs != 0)
+		len = write_segs(f, buf, len, cap);
 	if ((f->offload.flags & FRAME_NEEDS_CSUM) != 0)
 		finish_checksum(out, buf, len);
 	/* Lengths are right already. */

@@ -4,7 +4,7 @@
 
 #include "base/copy.h"
 
-void pull_window(struct frame *f, uint16_t skip, uint32_t len, struct frame_seg *segs)
+void pull_window_any(struct frame *f, uint16_t skip, uint32_t len, struct frame_seg *segs)
 {
 	uint32_t want = len < FRAME_HDR_MAX ? len : FRAME_HDR_MAX;
 	uint32_t have = f->hdr_len - skip; /* snapshot bytes that stay */
@@ -12,25 +12,27 @@ void pull_window(struct frame *f, uint16_t skip, uint32_t len, struct frame_seg 
 	uint32_t left;
 	uint16_t n = 0;
 
-	if (have > want)
-		have = want;
-	if (have == len) {
-		/* The common case of small frames: all that remains is in the snapshot already. */
+	if (have >= len) {
+		/* Of small frames all that remains is in the snapshot already. */
 		f->hdr += skip;
-		f->hdr_len = (uint16_t)have;
+		f->hdr_len = (uint16_t)len;
 		f->len = len;
 		f->n_segs = 0;
 		return;
 	}
-	/* The two places overlap. */
-	copy_short(kept, f->hdr + skip, have);
-	copy_short(f->buf + FRAME_HDR_ROOM, kept, have);
-	f->hdr = f->buf + FRAME_HDR_ROOM;
+	if (have >= want) {
+		f->hdr += skip;
+	} else {
+		/* The two places overlap. */
+		copy_short(kept, f->hdr + skip, have);
+		copy_short(f->buf + FRAME_HDR_ROOM, kept, have);
+		f->hdr = f->buf + FRAME_HDR_ROOM;
+	}
 
 	left = len - have; /* bytes still to be taken from the segments */
 	for (uint16_t i = 0; i < f->n_segs && left > 0; i++) {
 		struct frame_seg seg = f->segs[i];
-		uint32_t pulled = want - have;
+		uint32_t pulled = have < want ? want - have : 0;
 
 		if (seg.len > left)
 			seg.len = left;

@@ -13,6 +13,9 @@ struct pull_scratch {
 	struct frame_seg segs[FRAME_BURST][FRAME_SEGS_MAX];
 };
 
+/** pull_window_any() - As pull_window(), whatever there is to do */
+void pull_window_any(struct frame *f, uint16_t skip, uint32_t len, struct frame_seg *segs);
+
 /**
  * pull_window() - Keep bytes @skip .. @skip + @len of a frame and refill its snapshot
  * @f:    hdr, hdr_len, len, segs and n_segs are rewritten; hdr stays inside buf with FRAME_HDR_ROOM in front
@@ -22,6 +25,19 @@ struct pull_scratch {
  *
  * Bytes that come into the snapshot are copied once, and from then on only the copy counts.
  */
-void pull_window(struct frame *f, uint16_t skip, uint32_t len, struct frame_seg *segs);
+static inline void pull_window(struct frame *f, uint16_t skip, uint32_t len, struct frame_seg *segs)
+{
+	uint32_t have = f->hdr_len - skip;
+
+	/* All that remains is there already, where it should be: small frames, and what an uplink took a larger snapshot of. */
+	if (f->len - skip == len && (have == len || have >= FRAME_HDR_MAX) &&
+	    f->hdr + skip >= f->buf + FRAME_HDR_ROOM) {
+		f->hdr += skip;
+		f->hdr_len = (uint16_t)have;
+		f->len = len;
+		return;
+	}
+	pull_window_any(f, skip, len, segs);
+}
 
 #endif

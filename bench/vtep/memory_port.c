@@ -36,14 +36,13 @@ static struct memory_port *memory_port(struct port *port)
 	return (struct memory_port *)port;
 }
 
-static uint16_t memory_rx(struct port *port, uint16_t queue, uint16_t worker, struct frame *frames,
-			  uint16_t max)
+/* @front: bytes of the snapshot in front of FRAME_HDR_MAX, as uplinks have it: tap/uplink_frame.h */
+static inline uint16_t receive(struct memory_port *p, struct frame *frames, uint16_t max,
+			       uint16_t front)
 {
-	struct memory_port *p = memory_port(port);
+	const uint32_t snapshot = (uint32_t)front + FRAME_HDR_MAX;
 	size_t next = p->next;
 
-	(void)queue;
-	(void)worker;
 	if (p->source.n == 0)
 		return 0;
 	for (uint16_t i = 0; i < max; i++) {
@@ -52,8 +51,8 @@ static uint16_t memory_rx(struct port *port, uint16_t queue, uint16_t worker, st
 
 		__builtin_prefetch(bytes + PREFETCH_BYTES); /* as drivers do */
 		f->len = (uint32_t)(p->source.starts[next + 1] - p->source.starts[next]);
-		f->hdr_len = (uint16_t)(f->len < FRAME_HDR_MAX ? f->len : FRAME_HDR_MAX);
-		f->hdr = f->buf + FRAME_HDR_ROOM;
+		f->hdr_len = (uint16_t)(f->len < snapshot ? f->len : snapshot);
+		f->hdr = f->buf + FRAME_HDR_ROOM - front;
 		copy_short(f->hdr, bytes, f->hdr_len);
 		f->n_segs = f->len > f->hdr_len ? 1 : 0;
 		f->segs = &p->segs[i];
@@ -68,11 +67,20 @@ static uint16_t memory_rx(struct port *port, uint16_t queue, uint16_t worker, st
 	return max;
 }
 
+static uint16_t memory_rx(struct port *port, uint16_t queue, uint16_t worker, struct frame *frames,
+			  uint16_t max)
+{
+	(void)queue;
+	(void)worker;
+	return receive(memory_port(port), frames, max, 0);
+}
+
 static uint16_t uplink_rx(struct port *port, uint16_t queue, uint16_t worker, struct frame *frames,
 			  uint16_t max)
 {
-	uint16_t n = memory_rx(port, queue, worker, frames, max);
+	uint16_t n = receive(memory_port(port), frames, max, VXLAN_OUTER_LEN4);
 
+	(void)queue;
 	return tunnel_rx(overlay_view_current(), port, worker, frames, n,
 			 &memory_port(port)->scratch);
 }

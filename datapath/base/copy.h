@@ -18,13 +18,25 @@ static inline void copy_ends(uint8_t *restrict to, const uint8_t *restrict from,
 	memcpy(to + len - half, from + len - half, half);
 }
 
-/** copy_short() - memcpy() for headers; fast up to 256 bytes, right for any length; writes exactly @len */
-static inline void copy_short(uint8_t *restrict to, const uint8_t *restrict from, size_t len)
+/* Outer headers with a snapshot behind them, and what is no header. */
+static inline void copy_long(uint8_t *restrict to, const uint8_t *restrict from, size_t len)
 {
-	if (len > 128 && len <= 256) {
-		copy_ends(to, from, len, 128);
-	} else if (len > 256) {
+	if (len > 256) {
 		memcpy(to, from, len);
+	} else if (len > 192) {
+		copy_ends(to, from, len, 128);
+	} else {
+		memcpy(to, from, 128);
+		memcpy(to + len - 64, from + len - 64, 64);
+	}
+}
+
+/** copy_short() - memcpy() for headers; fast up to 256 bytes, right for any length; writes exactly @len */
+__attribute__((always_inline)) static inline void
+copy_short(uint8_t *restrict to, const uint8_t *restrict from, size_t len)
+{
+	if (len > 128) {
+		copy_long(to, from, len);
 	} else if (len > 64) {
 		copy_ends(to, from, len, 64);
 	} else if (len > 32) {

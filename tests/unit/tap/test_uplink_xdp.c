@@ -4,6 +4,7 @@
 
 #include <sys/epoll.h>
 
+#include "tap/uplink_frame.h"
 #include "tap/uplink_xdp.h"
 #include "tap/xdp_socket.h"
 
@@ -65,7 +66,7 @@ static int teardown(void **state)
 
 static void packets_come_out_as_they_went_in(void **state)
 {
-	static const uint32_t payloads[] = {8, 85, 86, 87, 1400};
+	static const uint32_t payloads[] = {8, 135, 136, 137, 1400} /* around a whole snapshot */;
 	uint8_t packet[VETH_PACKET_MAX];
 	uint16_t n = 0;
 
@@ -87,9 +88,9 @@ static void packets_come_out_as_they_went_in(void **state)
 
 			assert_int_equal(f->len, len);
 			assert_memory_equal(f->hdr, packet, f->hdr_len);
-			assert_int_equal(f->n_segs, len > FRAME_HDR_MAX);
+			assert_int_equal(f->n_segs, len > UPLINK_HDR_MAX);
 			if (f->n_segs > 0)
-				assert_memory_equal(f->segs[0].base, packet + FRAME_HDR_MAX,
+				assert_memory_equal(f->segs[0].base, packet + UPLINK_HDR_MAX,
 						    f->segs[0].len);
 		}
 		uplink_xdp_release(xdp);

@@ -96,15 +96,16 @@ static inline struct vtep_table *overlay_table(const struct overlay *o)
 	return table;
 }
 
-/** overlay_frame() - A parsed frame over @bytes: 128 in the snapshot, the rest in segments of @seg_len */
-static inline void overlay_frame(struct frame *f, struct frame_seg *segs, const uint8_t *bytes,
-				 uint32_t len, uint32_t seg_len)
+/** overlay_frame_uplink() - A parsed frame over @bytes: @front + 128 in the snapshot, the rest in segments of @seg_len */
+static inline void overlay_frame_uplink(struct frame *f, struct frame_seg *segs,
+					const uint8_t *bytes, uint32_t len, uint32_t seg_len,
+					uint32_t front)
 {
 	uint32_t off;
 
 	memset(f, 0, sizeof(*f));
-	f->hdr = f->buf + FRAME_HDR_ROOM;
-	f->hdr_len = len < FRAME_HDR_MAX ? (uint16_t)len : FRAME_HDR_MAX;
+	f->hdr = f->buf + FRAME_HDR_ROOM - front;
+	f->hdr_len = (uint16_t)(len < front + FRAME_HDR_MAX ? len : front + FRAME_HDR_MAX);
 	memcpy(f->hdr, bytes, f->hdr_len);
 	f->len = len;
 	f->segs = segs;
@@ -114,6 +115,13 @@ static inline void overlay_frame(struct frame *f, struct frame_seg *segs, const 
 			(struct frame_seg){bytes + off, len - off < seg_len ? len - off : seg_len};
 	}
 	l4_parse_tags(f);
+}
+
+/** overlay_frame() - With 128 bytes in the snapshot */
+static inline void overlay_frame(struct frame *f, struct frame_seg *segs, const uint8_t *bytes,
+				 uint32_t len, uint32_t seg_len)
+{
+	overlay_frame_uplink(f, segs, bytes, len, seg_len, 0);
 }
 
 /** overlay_bytes() - All bytes of a frame. Return: its length */

@@ -28,13 +28,41 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Behind another packet of decap4's VTEP, with the snapshot an uplink takes, the same becomes of a packet as alone. */
+static void receive_in_row(const uint8_t *packet, uint32_t len, uint32_t seg_len)
+{
+	static struct frame pair[2];
+	static struct frame_seg pair_segs[2][FRAME_SEGS_MAX];
+	static struct pull_scratch pair_scratch;
+	static uint8_t alone[70000], in_row[70000];
+	struct decap_info infos[2];
+
+	overlay_frame(&pair[0], pair_segs[0], vector_decap4, sizeof(vector_decap4), 64);
+	overlay_frame_uplink(&pair[1], pair_segs[1], packet, len, seg_len, VXLAN_OUTER_LEN4);
+	decap_burst(table, pair, infos, 2, &pair_scratch);
+	assert_int_equal(infos[1].verdict, info.verdict);
+	assert_int_equal(infos[1].drop, info.drop);
+	assert_int_equal(infos[1].peer, info.peer);
+	assert_int_equal(infos[1].vni, info.vni);
+	if (info.verdict != DECAP_INNER)
+		return;
+	len = overlay_bytes(&frame, alone);
+	assert_int_equal(pair[1].len, len);
+	assert_int_equal(overlay_bytes(&pair[1], in_row), len);
+	assert_memory_equal(in_row, alone, len);
+	assert_int_equal(pair[1].hdr_len, frame.hdr_len);
+	assert_true(pair[1].hdr >= pair[1].buf + FRAME_HDR_ROOM);
+}
+
 /* Return: length of the inner frame in inner[], 0 unless DECAP_INNER. */
 static uint32_t receive(const uint8_t *packet, uint32_t len, uint32_t seg_len)
 {
 	if (table == NULL)
 		table = overlay_table(&o);
 	overlay_frame(&frame, segs, packet, len, seg_len);
-	if (decap_burst(table, &frame, &info, 1, &scratch) == 0)
+	decap_burst(table, &frame, &info, 1, &scratch);
+	receive_in_row(packet, len, seg_len);
+	if (info.verdict != DECAP_INNER)
 		return 0;
 	assert_int_equal(info.verdict, DECAP_INNER);
 	assert_int_equal(frame.hdr_len, frame.len < FRAME_HDR_MAX ? frame.len : FRAME_HDR_MAX);
@@ -57,6 +85,9 @@ static void refuse(uint32_t off, const void *change, uint32_t n, enum drop_reaso
 	assert_int_equal(info.verdict, DECAP_DROP);
 	if (info.drop != reason)
 		fail_msg("dropped as %s, wanted %s", drop_name(info.drop), drop_name(reason));
+	/* and without a UDP checksum, which may be another reason, but in a row the same */
+	memset(bytes + 40, 0, 2);
+	receive(bytes, sizeof(vector_decap4), 64);
 }
 
 static void ip4_gives_the_inner_frame(void **state)
@@ -81,6 +112,33 @@ static void large_frame_is_whole_whatever_the_segments(void **state)
 		OVERLAY_ASSERT(inner, RECEIVE(decap6, seg_len), inner_udp6);
 	}
 	assert_int_equal(info.peer, 1);
+}
+
+static void rows_without_udp_checksums_are_whole(void **state)
+{
+	(void)state;
+	memcpy(bytes, vector_decap4_big, sizeof(vector_decap4_big));
+	memset(bytes + 40, 0, 2);
+	for (uint32_t seg_len = 29; seg_len < 1600; seg_len += 31)
+		OVERLAY_ASSERT(inner, receive(bytes, sizeof(vector_decap4_big), seg_len),
+			       inner_big4);
+	memcpy(bytes, vector_decap4, sizeof(vector_decap4));
+	memset(bytes + 40, 0, 2);
+	for (uint32_t pad = 0; pad < 300; pad += 7)
+		OVERLAY_ASSERT(inner, receive(bytes, (uint32_t)sizeof(vector_decap4) + pad, 64),
+			       inner_udp4);
+	/* One bit after another of all that decides */
+	for (uint32_t bit = 12 * 8; bit < 64 * 8; bit++) {
+		memcpy(bytes, vector_decap4, sizeof(vector_decap4));
+		memset(bytes + 40, 0, 2);
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		receive(bytes, sizeof(vector_decap4), 64);
+		if (bit / 8 < 24 || bit / 8 > 25) {
+			memset(bytes + 24, 0, 2);
+			checksum_store(bytes + 24, checksum_sum(bytes + 14, 20));
+			receive(bytes, sizeof(vector_decap4), 64);
+		}
+	}
 }
 
 static void underlay_padding_is_cut_off(void **state)
@@ -279,6 +337,7 @@ int main(void)
 		TEST(ip4_gives_the_inner_frame),
 		TEST(ip4_options_are_skipped),
 		TEST(large_frame_is_whole_whatever_the_segments),
+		TEST(rows_without_udp_checksums_are_whole),
 		TEST(underlay_padding_is_cut_off),
 		TEST(reserved_bits_are_ignored),
 		TEST(ip6_without_checksum_needs_consent),
