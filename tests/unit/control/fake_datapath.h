@@ -192,6 +192,17 @@ uint16_t datapath_n_workers(void)
 	return 1;
 }
 
+void datapath_count_cycles(uint32_t for_ms)
+{
+	(void)for_ms;
+}
+
+void datapath_cycles(uint16_t worker, struct cycles *cycles)
+{
+	(void)worker;
+	memset(cycles, 0, sizeof(*cycles));
+}
+
 bool datapath_hugepages(void)
 {
 	return false;
