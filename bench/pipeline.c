@@ -5,7 +5,8 @@
  *
  * A port in memory "receives" by writing a frame's snapshot and "sends" by reading it, so that the
  * figures hold the whole way of a frame but for the rings. One thread; TSC cycles; all scenes in
- * turn, the best of several rounds of each.
+ * turn, several rounds of each: of a round's chunks of 1024 frames the limit of the best quarter, of the rounds the
+ * best. So a machine that does other things as well is no great harm.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +17,11 @@
 
 #include "pipeline.h"
 
-#define N_PORTS	  18
-#define N_FRAMES  (1 << 19)
-#define N_RUNS	  15
-#define FRAME_LEN 60
+#define N_PORTS	     18
+#define N_CHUNKS     512
+#define CHUNK_FRAMES 1024
+#define N_RUNS	     5
+#define FRAME_LEN    60
 
 struct memory_port {
 	struct port port;
@@ -96,25 +98,50 @@ static uint8_t (*frame_bytes(const struct scene *scene, size_t n))[64]
 	return bytes;
 }
 
-static double measure(struct pipeline *pl, const struct snapshot *cfg, const struct scene *scene)
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* What a quarter of the chunks stays below: those in which somebody else had the CPU do not count. */
+static uint64_t quartile(uint64_t cycles[N_CHUNKS])
+{
+	qsort(cycles, N_CHUNKS, sizeof(cycles[0]), compare);
+	return cycles[N_CHUNKS / 4];
+}
+
+/* @pl: NULL: only receive */
+static double measure(struct pipeline *pl, const struct snapshot *cfg, const struct scene *scene,
+		      uint8_t (*bytes)[64], size_t n_kinds)
 {
 	static struct frame frames[FRAME_BURST];
+	static uint64_t cycles[N_CHUNKS];
+	size_t at = 0;
+
+	for (size_t chunk = 0; chunk < N_CHUNKS; chunk++) {
+		uint64_t start = rte_rdtsc();
+
+		for (size_t i = 0; i < CHUNK_FRAMES; i += scene->burst, at += scene->burst) {
+			for (uint16_t k = 0; k < scene->burst; k++)
+				receive(&frames[k], bytes[(at + k) % n_kinds], scene->in_port);
+			if (pl != NULL)
+				pipeline_run(pl, cfg, frames, scene->burst);
+		}
+		cycles[chunk] = rte_rdtsc() - start;
+	}
+	return (double)quartile(cycles) / CHUNK_FRAMES;
+}
+
+static double measure_stages(struct pipeline *pl, const struct snapshot *cfg,
+			     const struct scene *scene)
+{
 	const size_t n_kinds = scene->n_stations > 4096 ? 1 << 18 : 4096;
 	uint8_t(*bytes)[64] = frame_bytes(scene, n_kinds);
-	uint64_t start = rte_rdtsc(), receiving;
-	double cycles;
+	double receiving = measure(NULL, cfg, scene, bytes, n_kinds);
+	double cycles = measure(pl, cfg, scene, bytes, n_kinds) - receiving;
 
-	for (size_t i = 0; i < N_FRAMES; i += scene->burst)
-		for (uint16_t k = 0; k < scene->burst; k++)
-			receive(&frames[k], bytes[(i + k) % n_kinds], scene->in_port);
-	receiving = rte_rdtsc() - start;
-	start = rte_rdtsc();
-	for (size_t i = 0; i < N_FRAMES; i += scene->burst) {
-		for (uint16_t k = 0; k < scene->burst; k++)
-			receive(&frames[k], bytes[(i + k) % n_kinds], scene->in_port);
-		pipeline_run(pl, cfg, frames, scene->burst);
-	}
-	cycles = (double)(rte_rdtsc() - start - receiving) / N_FRAMES;
 	free(bytes);
 	return cycles;
 }
@@ -192,7 +219,7 @@ int main(void)
 		return 1;
 	for (int run = 0; run < N_RUNS; run++) {
 		for (size_t i = 0; i < N_SCENES; i++) {
-			double cycles = measure(pl, cfg, &scenes[i]);
+			double cycles = measure_stages(pl, cfg, &scenes[i]);
 
 			if (run == 0 || cycles < best[i])
 				best[i] = cycles;

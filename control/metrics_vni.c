@@ -48,11 +48,11 @@ static void states_print(const struct control *control, struct evbuffer *out)
 	for (size_t i = 0; i < model->n_vnis; i++) {
 		uint8_t now = overlay_vni_state(control->overlay, model->vnis[i]->vni)->state;
 
-		for (uint8_t state = OVERLAY_UP; state <= OVERLAY_DOWN; state++)
+		for (unsigned int state = OVERLAY_UP; state <= OVERLAY_DOWN; state++)
 			evbuffer_add_printf(
 				out, "netloom_vni_state{vni=\"%s\",lab=\"%s\",state=\"%s\"} %d\n",
 				model->vnis[i]->name, model->vnis[i]->owner,
-				overlay_vni_word(state), state == now);
+				overlay_vni_word((uint8_t)state), state == now);
 	}
 }
 

@@ -63,6 +63,8 @@ test  nfdump                 reads what its collector kept
 test  nfdump-sflow           an sFlow collector that is not ours
 test  lldpd                  a neighbour that is not ours, in guests
 test  socat                  sockets in shell tests
+test  zsh                    completion, typed
+test  fish                   completion, typed
 test  util-linux             setpriv, unshare, nsenter, flock
 test  procps                 ps
 test  git                    version, and CI's clean checkout

@@ -30,11 +30,12 @@ export async function run(body, said, button) {
 /** nodeButtons() - Start, stop, restart, console of a machine */
 export function nodeButtons(node, said, openConsole) {
 	const running = node.state?.[0] === "running";
-	const act = what => event => run({ do: what, node: node.id }, said, event.currentTarget);
+	const act = what => event => run({ do: what, node: node.id, force: event.shiftKey }, said, event.currentTarget);
+	const force = "With Shift: at once, without asking the guest";
 	return el("div", { className: "row" },
 		el("button", { id: "node-start", disabled: running, onclick: act("start") }, "Start"),
-		el("button", { id: "node-stop", disabled: !running, onclick: act("stop") }, "Stop"),
-		el("button", { id: "node-restart", disabled: !running, onclick: act("restart") }, "Restart"),
+		el("button", { id: "node-stop", title: force, disabled: !running, onclick: act("stop") }, "Stop"),
+		el("button", { id: "node-restart", title: force, disabled: !running, onclick: act("restart") }, "Restart"),
 		el("button", { id: "node-console", className: "primary", disabled: !running, onclick: () => openConsole(node.id) }, "Console"));
 }
 

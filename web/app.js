@@ -98,6 +98,7 @@ const SAYS = {
 	port: e => [`${e.name}: ${e.running ? "its driver runs" : e.connected ? "connected, no driver yet" : "nobody is there"}`, ""],
 	"mac-move": e => [`${e.mac} moved from ${e.from} to ${e.to} (${e.switch}, VLAN ${e.vlan})${e.missed ? `, and ${e.missed} more` : ""}`, "warn"],
 	drops: e => [`${e.port}: ${e.count} × ${e.reason}: ${e.sentence}`, "warn"],
+	carrier: e => [`${e.port} ${e.carrier ? "sees a carrier" : "sees no carrier"}`, e.carrier ? "good" : "warn"],
 	config: e => [`configuration ${e.generation}`, "dim"],
 	netloomd: e => [`netloomd is ${e.state}`, e.state === "running" ? "good" : "bad"],
 };

@@ -71,6 +71,7 @@ export class Panel {
 		this.refresh = null;
 		this.element.hidden = true;
 		this.scene.insets.right = 0;
+		this.scene.uncover(-Infinity);
 	}
 
 	open(what) {

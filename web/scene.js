@@ -149,8 +149,12 @@ export class Scene extends EventTarget {
 		this.draw();
 	}
 
-	/** uncover() - Move so that a point of the drawing is not behind the panel */
+	/** uncover() - Nothing is to be behind the panel while all is shown, else at least this point of the drawing not */
 	uncover(x) {
+		if (!this.#moved) {
+			this.fit();
+			return;
+		}
 		const over = (x - this.view.x) * this.view.zoom + WIDTH * this.view.zoom / 2 + 20 - (this.canvas.clientWidth - this.insets.right);
 		if (over > 0)
 			this.pan(-over, 0);
@@ -384,10 +388,9 @@ export class Scene extends EventTarget {
 
 	#label(text, x, y, colour) {
 		const { context: c } = this;
-		c.lineWidth = 4;
-		c.lineJoin = "round";
-		c.strokeStyle = this.#colours.bg;
-		c.strokeText(text, x, y);
+		const width = c.measureText(text).width + 4;
+		c.fillStyle = this.#colours.bg; // so that no line runs through the gaps between words
+		c.fillRect(x - width / 2, y - 10, width, 13);
 		c.fillStyle = colour;
 		c.fillText(text, x, y);
 	}

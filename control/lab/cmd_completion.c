@@ -43,10 +43,13 @@ static const struct {
 	{"fish",
 	 "# netloom completion fish\n"
 	 "function __netloom_complete\n"
-	 "\tset -l words (commandline -opc) (commandline -ct)\n"
-	 "\tnetloom _complete $words[2..-1] 2>/dev/null\n"
+	 "\tset -l words (commandline -opc)\n"
+	 "\tset -l word (commandline -ct)\n"
+	 "\t# In quotes: an empty word is one, too\n"
+	 "\tset -l found (netloom _complete $words[2..-1] \"$word\" 2>/dev/null)\n"
+	 "\tif set -q found[1]\n\t\tprintf '%s\\n' $found\n\telse\n\t\t__fish_complete_path \"$word\"\n\tend\n"
 	 "end\n"
-	 "complete -c netloom -a '(__netloom_complete)'\n"},
+	 "complete -c netloom -f -a '(__netloom_complete)'\n"},
 };
 /* clang-format on */
 

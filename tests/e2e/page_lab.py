@@ -78,7 +78,7 @@ class PageLab:
             self.namespaces.append(prefix + name)
             subprocess.run(["ip", "netns", "add", prefix + name], check=True)
         text = FILE.replace("NS", prefix)
-        text = text.replace("MACHINE", "    h: { kind: vm, ipv4: { eth1: 10.0.0.3/24 } }" if machine else "")
+        text = text.replace("MACHINE", "    h: { kind: vm, agent: false, ipv4: { eth1: 10.0.0.3/24 } }" if machine else "")
         if machine:
             text += '    - { endpoints: ["h:eth1", "s2:p2"], vlan: { access: 10 } }\n'
         with open(os.path.join(self.folder, "page.yaml"), "w", encoding="utf-8") as file:
