@@ -98,11 +98,14 @@ $(B)/obj/tests/unit/%.o:    CFLAGS = $(BASE_CFLAGS) -Idatapath -Icontrol -I. -It
 # The page is a part of the program
 $(B)/obj/control/web/files.o: $(wildcard web/*)
 
-# What is compiled in changes with PREFIX
+# What is compiled in changes with PREFIX and with VERSION
 $(call obj,$(shell grep -l NETLOOM_LIBDIR $(LAB_SRC))): $(B)/prefix
-$(B)/prefix: always
+$(call obj,$(shell grep -rl --include=*.c NETLOOM_VERSION control vm-runner)): $(B)/version
+$(B)/prefix: IS = $(PREFIX)
+$(B)/version: IS = $(VERSION)
+$(B)/prefix $(B)/version: always
 	@mkdir -p $(@D)
-	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@
+	@echo '$(IS)' | cmp -s - $@ || echo '$(IS)' >$@
 always:
 
 $(B)/obj/%.o: %.c
