@@ -16,7 +16,7 @@ struct vm;
  * @devices, @path: borrowed until control_free()
  * Return: NULL with @err set.
  */
-struct control *control_open(struct vm *vm, const struct devices *devices, const char *path,
+struct control *control_open(struct vm *vm, struct devices *devices, const char *path,
 			     struct err *err);
 void control_free(struct control *control);
 

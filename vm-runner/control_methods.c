@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "devices.h"
 #include "machine.h"
+#include "net_plug.h"
 #include "virtio/net.h"
 
 #define RPC_NOT_JSON	   (-32700)
@@ -46,14 +47,14 @@ static void fail(struct outcome *outcome, int code, const char *format, ...)
 			*at = '?';
 }
 
-void control_methods_init(struct control_target *target, struct vm *vm,
-			  const struct devices *devices)
+void control_methods_init(struct control_target *target, struct vm *vm, struct devices *devices)
 {
 	json_object_seed(0); /* opens a file when done later, which the sandbox forbids */
-	*target = (struct control_target){.vm = vm, .devices = devices, .start_ns = clock_now_ns()};
+	*target = (struct control_target){
+		.vm = vm, .devices = devices, .attached = -1, .start_ns = clock_now_ns()};
 }
 
-static json_t *nic_json(struct virtio_dev *dev)
+static json_t *nic_json(const struct devices *devices, struct virtio_dev *dev)
 {
 	struct net_status status;
 	char mac[18], features[19];
@@ -62,12 +63,13 @@ static json_t *nic_json(struct virtio_dev *dev)
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", status.mac[0], status.mac[1],
 		 status.mac[2], status.mac[3], status.mac[4], status.mac[5]);
 	snprintf(features, sizeof(features), "0x%" PRIx64, status.features);
-	return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:i, s:i, s:s, s:I, s:I}", "id", status.id,
-			 "mac", mac, "link", status.link_up ? "up" : "down", "connected",
+	return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:i, s:i, s:s, s:I, s:I, s:b}", "id",
+			 status.id, "mac", mac, "link", status.link_up ? "up" : "down", "connected",
 			 status.connected, "carrier", status.carrier, "running", status.running,
 			 "queues", status.n_pairs, "active_queues", status.n_active_pairs,
 			 "features", features, "connects", (json_int_t)status.n_connects, "refused",
-			 (json_int_t)status.n_refused);
+			 (json_int_t)status.n_refused, "leaving",
+			 net_plug_is_leaving(devices, dev));
 }
 
 static void method_status(struct control_target *target, json_t *params, struct outcome *outcome)
@@ -77,7 +79,7 @@ static void method_status(struct control_target *target, json_t *params, struct 
 
 	(void)params;
 	for (unsigned int i = 0; i < target->devices->n_nets; i++)
-		json_array_append_new(nics, nic_json(target->devices->nets[i]));
+		json_array_append_new(nics, nic_json(target->devices, target->devices->nets[i]));
 	outcome->result = json_pack(
 		"{s:s, s:i, s:s, s:f, s:i, s:I, s:o}", "name", config->name, "pid", (int)getpid(),
 		"state", target->stopping ? "stopping" : "running", "uptime_s",
@@ -103,44 +105,81 @@ static void method_stop(struct control_target *target, json_t *params, struct ou
 	outcome->result = json_object();
 }
 
-static struct virtio_dev *nic_find(const struct devices *devices, const char *id)
+/* The card that params name with id. Return: NULL, and the outcome says why. */
+static struct virtio_dev *nic_named(struct control_target *target, const char *method,
+				    json_t *params, struct outcome *outcome)
 {
-	struct net_status status;
+	const char *id = json_string_value(json_object_get(params, "id"));
+	unsigned int at;
 
-	for (unsigned int i = 0; i < devices->n_nets; i++) {
-		net_status(devices->nets[i], &status);
-		if (!strcmp(status.id, id))
-			return devices->nets[i];
+	if (!id) {
+		fail(outcome, RPC_BAD_PARAMS, "%s: id is a string, the card's", method);
+		return NULL;
 	}
+	at = devices_net_find(target->devices, id);
+	if (at < target->devices->n_nets)
+		return target->devices->nets[at];
+	fail(outcome, RPC_REFUSED, "%s: there is no network card \"%.64s\"", method, id);
 	return NULL;
 }
 
 static void method_nic_link(struct control_target *target, json_t *params, struct outcome *outcome)
 {
-	json_t *id = json_object_get(params, "id"), *up = json_object_get(params, "up");
-	struct virtio_dev *nic;
+	json_t *up = json_object_get(params, "up");
+	struct virtio_dev *nic = nic_named(target, "nic.link", params, outcome);
 
-	if (!json_is_string(id) || !json_is_boolean(up)) {
-		fail(outcome, RPC_BAD_PARAMS, "nic.link: id is a string, up is true or false");
+	if (!nic)
 		return;
-	}
-	nic = nic_find(target->devices, json_string_value(id));
-	if (!nic) {
-		fail(outcome, RPC_REFUSED, "nic.link: there is no network card \"%.64s\"",
-		     json_string_value(id));
+	if (!json_is_boolean(up)) {
+		fail(outcome, RPC_BAD_PARAMS, "nic.link: up is true or false");
 		return;
 	}
 	net_link_set(nic, json_is_true(up));
 	outcome->result = json_object();
 }
 
+static void method_nic_add(struct control_target *target, json_t *params, struct outcome *outcome)
+{
+	const char *net = json_string_value(json_object_get(params, "net"));
+	struct err err = {0};
+	char *text;
+
+	if (!net) {
+		fail(outcome, RPC_BAD_PARAMS,
+		     "nic.add: net is a string, as behind --net: socket=PATH,mac=MAC,id=NAME,...");
+		return;
+	}
+	text = strdup(net);
+	if (!text)
+		return;
+	if (net_plug_add(target->devices, text, &target->attached, &err))
+		fail(outcome, RPC_REFUSED, "nic.add: %s", err.text);
+	else
+		outcome->result = json_object();
+	free(text);
+}
+
+static void method_nic_remove(struct control_target *target, json_t *params,
+			      struct outcome *outcome)
+{
+	struct virtio_dev *nic = nic_named(target, "nic.remove", params, outcome);
+	struct err err = {0};
+
+	if (!nic)
+		return;
+	if (net_plug_remove(target->devices, nic, &err))
+		fail(outcome, RPC_REFUSED, "nic.remove: %s", err.text);
+	else
+		outcome->result = json_object();
+}
+
 static const struct {
 	const char *name;
 	void (*serve)(struct control_target *target, json_t *params, struct outcome *outcome);
 } methods[] = {
-	{"status", method_status},
-	{"stop", method_stop},
-	{"nic.link", method_nic_link},
+	{"status", method_status},	   {"stop", method_stop},
+	{"nic.link", method_nic_link},	   {"nic.add", method_nic_add},
+	{"nic.remove", method_nic_remove},
 };
 
 static void request_serve(struct control_target *target, json_t *request, struct outcome *outcome)

@@ -13,13 +13,13 @@ struct vm;
 /* What the methods act on. */
 struct control_target {
 	struct vm *vm;
-	const struct devices *devices; /* borrowed */
+	struct devices *devices; /* borrowed */
+	int attached; /* descriptor that came with the request, -1: none; who uses it sets it to -1 */
 	uint64_t start_ns;
 	bool stopping; /* the power button was pressed */
 };
 
-void control_methods_init(struct control_target *target, struct vm *vm,
-			  const struct devices *devices);
+void control_methods_init(struct control_target *target, struct vm *vm, struct devices *devices);
 
 /**
  * control_methods_answer() - Serve one request

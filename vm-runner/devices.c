@@ -5,6 +5,8 @@
  */
 #include "devices.h"
 
+#include <string.h>
+
 #include "virtio/rng.h"
 #include "virtio/virtio.h"
 
@@ -12,8 +14,6 @@
 #define SLOT_RNG      2
 #define SLOT_DISKS    3 /* to 7 */
 #define N_SLOTS_DISKS 5
-#define SLOT_NETS     8 /* to 31 */
-#define N_SLOTS_NETS  24
 #define SLOT_ANY      (-1)
 
 static int slot_for(unsigned int index, unsigned int first, unsigned int n)
@@ -42,6 +42,19 @@ static int console_plug(struct vm *vm, const struct options *options, struct err
 	return virtio_pci_plug(vm, console, SLOT_CONSOLE, err);
 }
 
+unsigned int devices_net_find(const struct devices *devices, const char *id)
+{
+	struct net_status status;
+	unsigned int i;
+
+	for (i = 0; i < devices->n_nets; i++) {
+		net_status(devices->nets[i], &status);
+		if (!strcmp(status.id, id))
+			break;
+	}
+	return i;
+}
+
 int devices_plug(struct devices *devices, struct vm *vm, const struct options *options,
 		 struct err *err)
 {
@@ -62,7 +75,9 @@ int devices_plug(struct devices *devices, struct vm *vm, const struct options *o
 	}
 	for (unsigned int i = 0; i < options->n_nets; i++) {
 		dev = net_new(vm, &options->nets[i], err);
-		if (!dev || virtio_pci_plug(vm, dev, slot_for(i, SLOT_NETS, N_SLOTS_NETS), err))
+		if (!dev ||
+		    virtio_pci_plug(vm, dev, slot_for(i, DEVICES_SLOT_NETS, DEVICES_N_SLOT_NETS),
+				    err))
 			return -1;
 		devices->nets[devices->n_nets++] = dev;
 	}

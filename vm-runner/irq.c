@@ -33,12 +33,31 @@ void irq_routes_init(struct irq_routes *irq, int vm_fd)
 int irq_gsi_new(struct irq_routes *irq)
 {
 	int gsi = -ENOSPC;
+	unsigned int i = 0;
 
 	pthread_mutex_lock(&irq->lock);
-	if (irq->n_msi < irq->n_msi_max)
-		gsi = (int)(IRQ_IOAPIC_PINS + irq->n_msi++);
+	while (i < irq->n_msi && irq->used[i])
+		i++;
+	if (i < irq->n_msi_max) {
+		irq->used[i] = true;
+		if (i == irq->n_msi)
+			irq->n_msi++;
+		gsi = (int)(IRQ_IOAPIC_PINS + i);
+	}
 	pthread_mutex_unlock(&irq->lock);
 	return gsi;
+}
+
+void irq_gsi_free(struct irq_routes *irq, uint32_t gsi)
+{
+	uint32_t i = gsi - IRQ_IOAPIC_PINS;
+
+	pthread_mutex_lock(&irq->lock);
+	if (i < irq->n_msi) {
+		irq->changed |= irq->routed[i];
+		irq->used[i] = irq->routed[i] = false;
+	}
+	pthread_mutex_unlock(&irq->lock);
 }
 
 void irq_route_set(struct irq_routes *irq, uint32_t gsi, const struct irq_msi *msi)

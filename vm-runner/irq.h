@@ -26,10 +26,11 @@ struct irq_routes {
 	pthread_mutex_t lock;
 	bool changed;		/* since the last commit */
 	unsigned int n_msi_max; /* what this KVM has room for, IRQ_MSI_MAX at most */
-	unsigned int n_msi;	/* GSIs given out behind the IOAPIC's */
+	unsigned int n_msi;	/* GSIs behind the IOAPIC's that were ever given out */
 	unsigned int n_commits; /* how often KVM was given a table */
 	unsigned int n_sent;	/* messages sent with irq_msi_send() */
 	struct irq_msi msi[IRQ_MSI_MAX];
+	bool used[IRQ_MSI_MAX];
 	bool routed[IRQ_MSI_MAX];
 };
 
@@ -38,6 +39,9 @@ void irq_routes_init(struct irq_routes *irq, int vm_fd);
 
 /** irq_gsi_new() - A GSI for MSI messages. Return: the GSI, or -ENOSPC */
 int irq_gsi_new(struct irq_routes *irq);
+
+/** irq_gsi_free() - Give a GSI back; nothing may be bound to it any more. Its route goes with the next commit */
+void irq_gsi_free(struct irq_routes *irq, uint32_t gsi);
 
 /** irq_route_set() - Remember where @gsi goes; takes effect at irq_routes_commit() */
 void irq_route_set(struct irq_routes *irq, uint32_t gsi, const struct irq_msi *msi);

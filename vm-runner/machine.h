@@ -13,6 +13,7 @@
 #include "mem.h"
 #include "vm.h"
 #include "x86/cpuid.h"
+#include "x86/hotplug.h"
 #include "x86/serial.h"
 
 #define VM_CPUS_MAX 64
@@ -38,6 +39,7 @@ struct vm {
 	struct guest_mem mem;
 	struct irq_routes irq;
 	struct pci_bus *pci;
+	struct hotplug hotplug;
 	struct event_base *events;
 	struct serial serial;
 	struct cpuid_table *cpuid; /* of the host, until the vCPUs are made */
@@ -71,6 +73,9 @@ enum vm_exit vm_run(struct vm *vm);
 
 /** vm_power_button_press() - What the guest sees as a press of the ACPI power button */
 void vm_power_button_press(struct vm *vm);
+
+/** vm_hotplug_ring() - Have the guest look at the hotplug controller */
+void vm_hotplug_ring(struct vm *vm);
 
 /** vm_mmio64_base() - Start of the window for 64-bit BARs, behind all RAM */
 uint64_t vm_mmio64_base(const struct vm *vm);

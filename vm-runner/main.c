@@ -20,6 +20,7 @@
 #include "control.h"
 #include "devices.h"
 #include "machine.h"
+#include "net_plug.h"
 #include "options.h"
 #include "pci/bus.h"
 #include "sandbox.h"
@@ -100,6 +101,8 @@ static int kernel_prepare(struct vm *vm, const struct options *options, struct e
 {
 	struct acpi_machine machine = {
 		.n_cpus = options->n_cpus,
+		.hotplug_slot = DEVICES_SLOT_NETS,
+		.n_hotplug_slots = DEVICES_N_SLOT_NETS,
 		.has_serial = options->serial_log != NULL,
 		.mmio64_base = vm_mmio64_base(vm),
 		.mmio64_bytes = PCI_MMIO64_BYTES,
@@ -141,6 +144,8 @@ static int machine_prepare(struct machine *machine, const struct options *option
 	rc = signals_open(&machine->signals, &machine->signal_set, machine->vm, err);
 	if (rc == 0)
 		rc = devices_plug(&machine->devices, machine->vm, options, err);
+	if (rc == 0 && !config.bare)
+		rc = net_plug_open(&machine->devices, machine->vm, err);
 	if (rc == 0)
 		rc = config.bare ? microguest_new(machine->vm, options->kernel, options->append,
 						  options->shared, err)
@@ -166,6 +171,7 @@ static void machine_end(struct machine *machine, const struct options *options)
 	if (machine->has_pidfile)
 		unlink(options->pidfile);
 	control_free(machine->control);
+	net_plug_close(&machine->devices);
 	if (machine->signals.event)
 		event_free(machine->signals.event);
 	vm_free(machine->vm);

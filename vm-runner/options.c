@@ -48,7 +48,8 @@ static const char help[] =
 	"  --serial log=FILE  the serial port ttyS0, output only, appended to a file\n"
 	"  --shared FILE      for a microguest: a file it sees in its memory, with whoever else "
 	"maps it\n"
-	"  --control PATH     socket for status, stop and nic.link, one JSON object per line\n"
+	"  --control PATH     socket for status, stop, nic.link, nic.add and nic.remove,\n"
+	"                     one JSON object per line\n"
 	"  --name TEXT        shown in logs and by status\n"
 	"  --pidfile FILE     written when the machine is set up, removed at the end\n"
 	"  --no-sandbox       no seccomp, capabilities kept: for debugging only\n"
@@ -216,7 +217,7 @@ static int net_unique_check(const struct options *options, const struct net_opti
 	return 0;
 }
 
-static int net_parse(struct options *options, char *text, struct err *err)
+int options_net_parse(struct net_options *net, char *text, struct err *err)
 {
 	static const char *const states[] = {"down", "up"};
 	static const char *const offloads[] = {"auto", "on", "off"};
@@ -225,15 +226,8 @@ static int net_parse(struct options *options, char *text, struct err *err)
 			     {"mtu", false, NULL},	  {"link", false, NULL},
 			     {"queue_size", false, NULL}, {"offloads", false, NULL}};
 	unsigned int link = 1, offload = NET_OFFLOADS_AUTO;
-	struct net_options *net;
-	char *default_id;
-	int rc;
+	int rc = keys_parse("--net", text, keys, sizeof(keys) / sizeof(keys[0]), err);
 
-	if (options->n_nets == OPTIONS_NETS_MAX)
-		return err_set(err, EINVAL, "--net: more than %d network cards", OPTIONS_NETS_MAX);
-	default_id = options->net_ids[options->n_nets];
-	net = &options->nets[options->n_nets];
-	rc = keys_parse("--net", text, keys, sizeof(keys) / sizeof(keys[0]), err);
 	if (rc == 0)
 		rc = mac_parse(keys[1].value, net->mac, err);
 	if (rc == 0)
@@ -244,14 +238,32 @@ static int net_parse(struct options *options, char *text, struct err *err)
 		rc = choice_parse("--net: offloads", keys[7].value, offloads, 3, &offload, err);
 	if (rc)
 		return rc;
-	snprintf(default_id, sizeof(options->net_ids[0]), "net%u", options->n_nets);
 	net->socket = keys[0].value;
-	net->id = keys[2].value ? keys[2].value : default_id;
+	net->id = keys[2].value;
 	net->link_up = link == 1;
 	net->offloads = (enum net_offloads)offload;
-	if (strlen(net->id) > 63)
+	if (net->id && strlen(net->id) > 63)
 		return err_set(err, EINVAL, "--net: id \"%s\" is longer than 63 characters",
 			       net->id);
+	return 0;
+}
+
+static int net_parse(struct options *options, char *text, struct err *err)
+{
+	struct net_options *net;
+	char *default_id;
+	int rc;
+
+	if (options->n_nets == OPTIONS_NETS_MAX)
+		return err_set(err, EINVAL, "--net: more than %d network cards", OPTIONS_NETS_MAX);
+	default_id = options->net_ids[options->n_nets];
+	net = &options->nets[options->n_nets];
+	rc = options_net_parse(net, text, err);
+	if (rc)
+		return rc;
+	snprintf(default_id, sizeof(options->net_ids[0]), "net%u", options->n_nets);
+	if (!net->id)
+		net->id = default_id;
 	rc = net_unique_check(options, net, err);
 	if (rc == 0)
 		options->n_nets++;

@@ -61,6 +61,13 @@ struct options {
  */
 int options_parse(struct options *options, int argc, char **argv, struct err *err);
 
+/**
+ * options_net_parse() - Understand what --net says, without comparing it with other cards
+ * @text: cut up in place; @net's strings point into it
+ * @net:  id is NULL when the text has none
+ */
+int options_net_parse(struct net_options *net, char *text, struct err *err);
+
 /** options_help() - The text of --help */
 const char *options_help(void);
 

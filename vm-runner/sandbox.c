@@ -38,6 +38,7 @@ static const int allowed[] = {
 	SCMP_SYS(fcntl),
 	SCMP_SYS(eventfd2),
 	SCMP_SYS(getsockopt),
+	SCMP_SYS(getsockname),
 	/* disks, log rotation */
 	SCMP_SYS(pread64),
 	SCMP_SYS(pwrite64),

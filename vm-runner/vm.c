@@ -93,6 +93,12 @@ void vm_power_button_press(struct vm *vm)
 	irq_line_set(&vm->irq, LAYOUT_IRQ_POWER, false);
 }
 
+void vm_hotplug_ring(struct vm *vm)
+{
+	irq_line_set(&vm->irq, LAYOUT_IRQ_HOTPLUG, true);
+	irq_line_set(&vm->irq, LAYOUT_IRQ_HOTPLUG, false);
+}
+
 static void end_readable(int fd, short what, void *arg)
 {
 	(void)fd;
@@ -192,6 +198,7 @@ static struct vm *vm_alloc(const struct vm_config *config, struct err *err)
 	vm->kvm_fd = -1;
 	vm->fd = -1;
 	vm->end_fd = -1;
+	vm->hotplug.wake_fd = -1;
 	vm->serial.log.fd = -1;
 	vm->serial.timer_fd = -1;
 	pthread_mutex_init(&vm->end_lock, NULL);
@@ -207,10 +214,15 @@ static struct vm *vm_alloc(const struct vm_config *config, struct err *err)
 
 static int board_open(struct vm *vm, struct err *err)
 {
+	int rc;
+
 	irq_routes_init(&vm->irq, vm->config.bare ? -1 : vm->fd);
 	vm->pci = pci_bus_new(vm, &vm->irq, vm_mmio64_base(vm));
 	if (!vm->pci)
 		return err_set(err, ENOMEM, "no memory for the PCI bus");
+	rc = hotplug_open(&vm->hotplug);
+	if (rc)
+		return err_set(err, -rc, "the hotplug controller: %s", strerror(-rc));
 	return serial_open(&vm->serial, vm->config.serial_log, &vm->irq, vm->events, err);
 }
 
@@ -248,6 +260,7 @@ void vm_free(struct vm *vm)
 	vcpus_stop(vm);
 	vcpus_free(vm);
 	pci_bus_free(vm->pci);
+	hotplug_close(&vm->hotplug);
 	serial_close(&vm->serial);
 	if (vm->end_event)
 		event_free(vm->end_event);
@@ -274,6 +287,7 @@ int vm_start(struct vm *vm, struct err *err)
 
 enum vm_exit vm_run(struct vm *vm)
 {
+	pci_bus_run(vm->pci);
 	vcpus_go(vm);
 	event_base_dispatch(vm->events);
 	vcpus_stop(vm);

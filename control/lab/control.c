@@ -6,6 +6,10 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "lab/jsonline.h"
 #include "lab/node.h"
@@ -14,7 +18,10 @@
 
 #define CONTROL_LINE_MAX   (1u << 20)
 #define CONTROL_TIMEOUT_MS 5000
-#define CHARDEV_LOOK_MS	   50
+#define LOOK_MS		   50
+#define LEAVE_MS	   60000 /* vm-runner gives up on the guest long before */
+#define SOCKET_BACKLOG	   16
+#define SOCKET_MODE	   0660 /* as vm-runner makes its own */
 #define EVENTS_MAX	   1000 /* passed over while an answer is awaited */
 
 /* QEMU's word for a device or a network back-end that is not there. */
@@ -88,6 +95,11 @@ static int qmp_greet(struct jsonline *line, struct err *err)
 	return request_send(line, json_pack("{s:s}", "execute", "qmp_capabilities"), err);
 }
 
+static bool is_qemu(const json_t *record)
+{
+	return strcmp(vmm_spec_name(json_object_get(record, "spec")), "qemu") == 0;
+}
+
 static int control_open(struct jsonline *line, const char *lab, const char *node, json_t **spec,
 			struct err *err)
 {
@@ -100,7 +112,7 @@ static int control_open(struct jsonline *line, const char *lab, const char *node
 		return err_set(err, ENOENT, "node \"%s/%s\" does not run", lab, node);
 	}
 	rc = jsonline_open(line, path.text, "the VMM", CONTROL_LINE_MAX, err);
-	if (rc == 0 && strcmp(vmm_spec_name(json_object_get(*spec, "spec")), "qemu") == 0) {
+	if (rc == 0 && is_qemu(*spec)) {
 		rc = qmp_greet(line, err);
 		if (rc < 0)
 			jsonline_close(line);
@@ -108,6 +120,12 @@ static int control_open(struct jsonline *line, const char *lab, const char *node
 	if (rc < 0)
 		json_decref(*spec);
 	return rc;
+}
+
+static json_t *runner_request(const char *method, json_t *params)
+{
+	return json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0", "id", 1, "method", method,
+			 "params", params);
 }
 
 int control_power_button(const char *lab, const char *node, struct err *err)
@@ -118,12 +136,10 @@ int control_power_button(const char *lab, const char *node, struct err *err)
 
 	if (rc < 0)
 		return rc;
-	if (strcmp(vmm_spec_name(json_object_get(record, "spec")), "qemu") == 0)
+	if (is_qemu(record))
 		rc = request_send(&line, json_pack("{s:s}", "execute", "system_powerdown"), err);
 	else
-		rc = request_send(&line,
-				  json_pack("{s:s, s:i, s:s, s:{s:b}}", "jsonrpc", "2.0", "id", 1,
-					    "method", "stop", "params", "force", 0),
+		rc = request_send(&line, runner_request("stop", json_pack("{s:b}", "force", 0)),
 				  err);
 	jsonline_close(&line);
 	json_decref(record);
@@ -138,7 +154,7 @@ static json_t *qmp_request(const char *command, json_t *arguments)
 /* QEMU stands still in netdev_add until the switch has connected: go there afterwards. */
 static int switch_wait(struct jsonline *line, const json_t *chardev, struct err *err)
 {
-	for (int waited = 0; waited < CONTROL_TIMEOUT_MS; waited += CHARDEV_LOOK_MS) {
+	for (int waited = 0; waited < CONTROL_TIMEOUT_MS; waited += LOOK_MS) {
 		bool connected = false;
 		json_t *answer, *item;
 		size_t i;
@@ -157,7 +173,7 @@ static int switch_wait(struct jsonline *line, const json_t *chardev, struct err 
 		json_decref(answer);
 		if (connected)
 			return 0;
-		poll(NULL, 0, CHARDEV_LOOK_MS);
+		poll(NULL, 0, LOOK_MS);
 	}
 	return err_set(err, ETIMEDOUT, "netloomd does not connect to the new card %s",
 		       json_string_value(chardev));
@@ -187,7 +203,7 @@ static int deleted_wait(struct jsonline *line, const json_t *id, struct err *err
 }
 
 /* Remove what is there of a card; half of one may be left where a change was broken off. */
-static int card_remove(struct jsonline *line, const char *ifname, struct err *err)
+static int qemu_nic_pull(struct jsonline *line, const char *ifname, struct err *err)
 {
 	json_t *id = json_sprintf("nic-%s", ifname);
 	struct err why = {.text = ""};
@@ -218,23 +234,18 @@ static int card_remove(struct jsonline *line, const char *ifname, struct err *er
 	return rc < 0 ? err_set(err, -rc, "%s", why.text) : 0;
 }
 
-int control_nic_plug(const char *lab, const char *node, const json_t *nic, const char *folder,
-		     int vectors, struct err *err)
+static int qemu_nic_plug(struct jsonline *line, const json_t *spec, const json_t *nic,
+			 const char *folder, struct err *err)
 {
 	const char *name = json_string_value(json_object_get(nic, "name"));
 	int queues = (int)json_integer_value(json_object_get(nic, "queues"));
 	json_t *id = json_sprintf("nic-%s", name), *netdev = json_sprintf("nd-%s", name);
 	json_t *chardev = json_sprintf("net-%s", name);
-	struct jsonline line;
-	json_t *record;
-	int rc = control_open(&line, lab, node, &record, err);
+	int rc = qemu_nic_pull(line, name, err);
 
-	if (rc < 0)
-		goto no_connection;
-	rc = card_remove(&line, name, err);
 	if (rc == 0)
 		rc = request_send(
-			&line,
+			line,
 			qmp_request("chardev-add",
 				    json_pack("{s:O, s:{s:s, s:{s:{s:s, s:{s:o}}, s:b, s:b}}}",
 					      "id", chardev, "backend", "type", "socket", "data",
@@ -243,31 +254,134 @@ int control_nic_plug(const char *lab, const char *node, const json_t *nic, const
 					      "wait", 0)),
 			err);
 	if (rc == 0)
-		rc = switch_wait(&line, chardev, err);
+		rc = switch_wait(line, chardev, err);
 	if (rc == 0)
 		rc = request_send(
-			&line,
+			line,
 			qmp_request("netdev_add",
 				    json_pack("{s:s, s:O, s:O, s:i}", "type", "vhost-user", "id",
 					      netdev, "chardev", chardev, "queues", queues)),
 			err);
 	if (rc == 0)
 		rc = request_send(
-			&line,
+			line,
 			qmp_request("device_add",
 				    json_pack("{s:s, s:O, s:O, s:O, s:s, s:O, s:b, s:i, s:i, s:s}",
 					      "driver", "virtio-net-pci", "id", id, "netdev",
 					      netdev, "mac", json_object_get(nic, "mac"), "romfile",
 					      "", "host_mtu", json_object_get(nic, "mtu"), "mq",
-					      queues > 1, "vectors", vectors, "rx_queue_size", 1024,
-					      "bus", VMM_QEMU_BUS)),
+					      queues > 1, "vectors", vmm_qemu_vectors(spec, nic),
+					      "rx_queue_size", 1024, "bus", VMM_QEMU_BUS)),
 			err);
-	jsonline_close(&line);
-	json_decref(record);
-no_connection:
 	json_decref(id);
 	json_decref(netdev);
 	json_decref(chardev);
+	return rc;
+}
+
+/* A socket that listens, for vm-runner, whose sandbox lets it open none. What is there was left by somebody. */
+static int socket_listen(const char *path, struct err *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd, rc;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return err_set(err, ENAMETOOLONG, "socket path %s is longer than %zu bytes", path,
+			       sizeof(address.sun_path) - 1);
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_set(err, errno, "socket: %m");
+	unlink(path);
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    chmod(path, SOCKET_MODE) < 0 || listen(fd, SOCKET_BACKLOG) < 0) {
+		rc = err_set(err, errno, "socket %s: %m", path);
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+/* Return: 1 while the card is there and leaving, 0 when there is none, -EBUSY when it stays. */
+static int runner_nic_look(struct jsonline *line, const char *ifname, struct err *err)
+{
+	json_t *answer, *item;
+	size_t i;
+	int rc = request_ask(line, runner_request("status", json_object()), &answer, err);
+
+	if (rc < 0)
+		return rc;
+	json_array_foreach (json_object_get(json_object_get(answer, "result"), "nics"), i, item) {
+		const char *id = json_string_value(json_object_get(item, "id"));
+
+		if (id != NULL && strcmp(id, ifname) == 0)
+			rc = json_is_true(json_object_get(item, "leaving")) ? 1 : -EBUSY;
+	}
+	json_decref(answer);
+	return rc;
+}
+
+/* A card may be there, or not, that our record says otherwise of: where a change was broken off. */
+static int runner_nic_pull(struct jsonline *line, const char *ifname, struct err *err)
+{
+	int rc = runner_nic_look(line, ifname, err);
+
+	if (rc == -EBUSY) {
+		rc = request_send(
+			line, runner_request("nic.remove", json_pack("{s:s}", "id", ifname)), err);
+		rc = rc == 0 ? 1 : rc;
+	}
+	for (int waited = 0; rc == 1 && waited < LEAVE_MS; waited += LOOK_MS) {
+		if (jsonline_interrupted)
+			return err_set(err, EINTR, "interrupted while the guest lets go of card %s",
+				       ifname);
+		poll(NULL, 0, LOOK_MS);
+		rc = runner_nic_look(line, ifname, err);
+	}
+	if (rc == 1 || rc == -EBUSY)
+		return err_set(err, ETIMEDOUT,
+			       "the guest does not let go of card %s; does it still boot?", ifname);
+	return rc;
+}
+
+static int runner_nic_plug(struct jsonline *line, const json_t *nic, const char *folder,
+			   struct err *err)
+{
+	const char *name = json_string_value(json_object_get(nic, "name"));
+	json_t *net = vmm_runner_net(nic, folder);
+	json_t *request = runner_request("nic.add", json_pack("{s:o}", "net", net));
+	json_t *path = json_sprintf("%s/%s.sock", folder, name);
+	int rc = runner_nic_pull(line, name, err), fd = -1;
+
+	if (rc == 0)
+		rc = fd = socket_listen(json_string_value(path), err);
+	if (fd >= 0) {
+		rc = jsonline_send_fd(line, request, fd, CONTROL_TIMEOUT_MS, err);
+		if (rc == 0)
+			rc = answer_wait(line, NULL, err);
+		if (rc < 0)
+			unlink(json_string_value(path));
+		close(fd);
+	}
+	json_decref(request);
+	json_decref(path);
+	return rc;
+}
+
+int control_nic_plug(const char *lab, const char *node, const json_t *nic, const char *folder,
+		     struct err *err)
+{
+	struct jsonline line;
+	json_t *record;
+	int rc = control_open(&line, lab, node, &record, err);
+
+	if (rc < 0)
+		return rc;
+	rc = is_qemu(record)
+		     ? qemu_nic_plug(&line, json_object_get(record, "spec"), nic, folder, err)
+		     : runner_nic_plug(&line, nic, folder, err);
+	jsonline_close(&line);
+	json_decref(record);
 	return rc;
 }
 
@@ -279,7 +393,8 @@ int control_nic_pull(const char *lab, const char *node, const char *ifname, stru
 
 	if (rc < 0)
 		return rc;
-	rc = card_remove(&line, ifname, err);
+	rc = is_qemu(record) ? qemu_nic_pull(&line, ifname, err)
+			     : runner_nic_pull(&line, ifname, err);
 	jsonline_close(&line);
 	json_decref(record);
 	return rc;

@@ -16,15 +16,14 @@
 int control_power_button(const char *lab, const char *node, struct err *err);
 
 /**
- * control_nic_plug() - Give a running QEMU another card
- * @nic:     of the VM's spec
- * @folder:  where its socket is to be; the switch's port for it is there already, QEMU waits for it
- * @vectors: MSI-X vectors, 0 for none
+ * control_nic_plug() - Give a running VM another card
+ * @nic:    of the VM's spec
+ * @folder: where its socket is to be; the switch's port for it is there already, QEMU waits for it
  */
 int control_nic_plug(const char *lab, const char *node, const json_t *nic, const char *folder,
-		     int vectors, struct err *err);
+		     struct err *err);
 
-/** control_nic_pull() - Take a card from a running QEMU; waits until the guest has let go of it */
+/** control_nic_pull() - Take a card from a running VM; waits until the guest has let go of it */
 int control_nic_pull(const char *lab, const char *node, const char *ifname, struct err *err);
 
 #endif

@@ -50,9 +50,9 @@ bool hotplug_is_enough(const json_t *old_spec, const json_t *spec, char *why, si
 
 	json_object_del(before, "nics");
 	json_object_del(after, "nics");
-	enough = json_equal(before, after) && strcmp(vmm_spec_name(spec), "qemu") == 0 &&
-		 json_array_size(json_object_get(spec, "nics")) <= VMM_QEMU_PLUGGABLE &&
-		 json_array_size(json_object_get(old_spec, "nics")) <= VMM_QEMU_PLUGGABLE;
+	enough = json_equal(before, after) &&
+		 json_array_size(json_object_get(spec, "nics")) <= vmm_pluggable(spec) &&
+		 json_array_size(json_object_get(old_spec, "nics")) <= vmm_pluggable(spec);
 	json_decref(before);
 	json_decref(after);
 	if (!enough)
@@ -96,8 +96,7 @@ static int nics_plug(const struct topo *topo, const struct topo_node *node, json
 
 		if (nic_find(now, nic_name(nic)) != NULL)
 			continue;
-		rc = control_nic_plug(topo->name, node->name, nic, folder.text,
-				      vmm_qemu_vectors(spec, nic), err);
+		rc = control_nic_plug(topo->name, node->name, nic, folder.text, err);
 		if (rc < 0)
 			return rc;
 		json_array_append(json_object_get(now, "nics"), nic);

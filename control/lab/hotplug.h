@@ -22,7 +22,7 @@ bool hotplug_is_enough(const json_t *old_spec, const json_t *spec, char *why, si
  * @spec: as the VM shall be; kept with the node, as far as that succeeded
  *
  * The ports of the switch must be there: QEMU waits for it. A guest that does not let go of a card keeps it; that
- * is an error after five seconds.
+ * is an error after five seconds in QEMU, after twenty in vm-runner.
  * Return: 0 or -errno with @err.
  */
 int hotplug_run(const struct topo *topo, const struct topo_node *node, json_t *spec,

@@ -98,9 +98,39 @@ int jsonline_send_raw(struct jsonline *line, const char *bytes, size_t len, int 
 	return 0;
 }
 
+/* The descriptor goes with the first bytes, which are at least one. Return: how many have gone, or -errno. */
+static ssize_t fd_send(struct jsonline *line, const char *bytes, size_t len, int fd)
+{
+	struct iovec iov = {.iov_base = (char *)bytes, .iov_len = len};
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {.bytes = ""};
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof(control.bytes)};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	ssize_t put;
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	put = sendmsg(line->fd, &message, MSG_NOSIGNAL);
+	return put < 0 ? -errno : put;
+}
+
 int jsonline_send(struct jsonline *line, const json_t *object, int timeout_ms, struct err *err)
 {
+	return jsonline_send_fd(line, object, -1, timeout_ms, err);
+}
+
+int jsonline_send_fd(struct jsonline *line, const json_t *object, int fd, int timeout_ms,
+		     struct err *err)
+{
 	char *text = json_dumps(object, JSON_COMPACT);
+	ssize_t put = 0;
 	size_t len;
 	int rc;
 
@@ -110,7 +140,13 @@ int jsonline_send(struct jsonline *line, const json_t *object, int timeout_ms, s
 			       line->peer);
 	len = strlen(text);
 	text[len] = '\n'; /* in the place of the NUL; sent by length */
-	rc = jsonline_send_raw(line, text, len + 1, timeout_ms, err);
+	if (fd >= 0)
+		put = fd_send(line, text, len + 1, fd);
+	if (put < 0)
+		rc = err_set(err, (int)-put, "%s does not take a socket: %s", line->peer,
+			     strerror((int)-put));
+	else
+		rc = jsonline_send_raw(line, text + put, len + 1 - (size_t)put, timeout_ms, err);
 	free(text);
 	return rc;
 }

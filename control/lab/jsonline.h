@@ -42,6 +42,10 @@ void jsonline_close(struct jsonline *line);
 /** jsonline_send() - Write an object and a newline. Return: 0 or -errno */
 int jsonline_send(struct jsonline *line, const json_t *object, int timeout_ms, struct err *err);
 
+/** jsonline_send_fd() - As jsonline_send(), with a file descriptor attached, which stays the caller's */
+int jsonline_send_fd(struct jsonline *line, const json_t *object, int fd, int timeout_ms,
+		     struct err *err);
+
 /** jsonline_send_raw() - Write bytes as they are */
 int jsonline_send_raw(struct jsonline *line, const char *bytes, size_t len, int timeout_ms,
 		      struct err *err);

@@ -79,32 +79,51 @@ static int monitor_lock(const struct monitor *m)
 	return fd; /* held until the process ends */
 }
 
+static void argv_free(char **argv)
+{
+	for (size_t i = 0; argv != NULL && argv[i] != NULL; i++)
+		free(argv[i]);
+	free(argv);
+}
+
+static char **argv_copy(const json_t *list)
+{
+	size_t n = json_array_size(list);
+	char **argv = calloc(n + 1, sizeof(*argv));
+
+	for (size_t i = 0; argv != NULL && i < n; i++) {
+		const char *word = json_string_value(json_array_get(list, i));
+
+		argv[i] = word != NULL ? strdup(word) : NULL;
+		if (argv[i] == NULL) {
+			argv_free(argv);
+			return NULL;
+		}
+	}
+	return argv;
+}
+
+/* Return: 0, or -EINVAL and all as it was. */
 static int monitor_argv_read(struct monitor *m)
 {
 	char path[PATH_MAX];
 	const json_t *list;
 	const char *vmm;
 	json_t *object;
-	size_t n;
+	char **argv;
 
 	monitor_path(m, path, "vmm.json");
 	object = file_json_read(path);
 	list = json_object_get(object, "argv");
 	vmm = json_string_value(json_object_get(object, "vmm"));
-	n = json_array_size(list);
-	m->argv = calloc(n + 1, sizeof(*m->argv));
-	if (n == 0 || m->argv == NULL || vmm == NULL)
-		return -EINVAL;
-	m->is_runner = strcmp(vmm, "vm-runner") == 0;
-	for (size_t i = 0; i < n; i++) {
-		const char *word = json_string_value(json_array_get(list, i));
-
-		m->argv[i] = word != NULL ? strdup(word) : NULL;
-		if (m->argv[i] == NULL)
-			return -EINVAL;
+	argv = json_array_size(list) > 0 && vmm != NULL ? argv_copy(list) : NULL;
+	if (argv != NULL) {
+		argv_free(m->argv);
+		m->argv = argv;
+		m->is_runner = strcmp(vmm, "vm-runner") == 0;
 	}
 	json_decref(object);
-	return 0;
+	return argv != NULL ? 0 : -EINVAL;
 }
 
 /* All output of the VMM itself goes to vmm.log, in this folder. */
@@ -290,8 +309,10 @@ static int monitor_run(struct monitor *m)
 		file_remove_sockets(m->folder); /* they lead nowhere now */
 		n_fast_resets = clock_now_ns() - start < FAST_RESET_NS ? n_fast_resets + 1 : 0;
 		if (m->is_runner && !m->was_asked && WIFEXITED(status) &&
-		    WEXITSTATUS(status) == EXIT_RESET && n_fast_resets < FAST_RESETS_MAX)
+		    WEXITSTATUS(status) == EXIT_RESET && n_fast_resets < FAST_RESETS_MAX) {
+			monitor_argv_read(m); /* cards may have come and gone since */
 			continue;
+		}
 		monitor_exit_write(m, status);
 		return 0;
 	}

@@ -106,12 +106,34 @@ static int record_write(const char *lab, const struct topo_node *node, json_t *s
 	return rc;
 }
 
+static int vmm_file_write(const char *lab, const char *node, const json_t *spec, struct err *err)
+{
+	struct lab_path folder = rundir_node(lab, node, NULL);
+	json_t *object = json_pack("{s:s, s:o}", "vmm", vmm_spec_name(spec), "argv",
+				   vmm_argv(spec, folder.text));
+	int rc = file_json_write(rundir_node(lab, node, "vmm.json").text, object, err);
+
+	json_decref(object);
+	return rc;
+}
+
+/* What a vm-runner is started with, now or by its monitor when the guest asks for a reset. */
+static int start_files_write(const char *lab, const struct topo_node *node, const json_t *spec,
+			     struct err *err)
+{
+	int rc = nodeconf_write(rundir_node(lab, node->name, "node.cpio").text, node, err);
+
+	return rc < 0 ? rc : vmm_file_write(lab, node->name, spec, err);
+}
+
 int node_net_record(const char *lab, const struct topo_node *node, struct err *err)
 {
 	json_t *record = node_record_read(lab, node->name);
 	json_t *spec = json_object_get(record, "spec");
 	int rc = spec == NULL ? -ENOENT : record_write(lab, node, spec, err);
 
+	if (rc == 0)
+		rc = start_files_write(lab, node, spec, err);
 	json_decref(record);
 	return rc;
 }
@@ -124,6 +146,8 @@ int node_spec_record(const char *lab, const struct topo_node *node, json_t *spec
 	if (record != NULL) {
 		json_object_set(record, "spec", spec);
 		rc = file_json_write(rundir_node(lab, node->name, "node.json").text, record, err);
+		if (rc == 0)
+			rc = start_files_write(lab, node, spec, err);
 	}
 	json_decref(record);
 	return rc;
@@ -132,17 +156,6 @@ int node_spec_record(const char *lab, const struct topo_node *node, json_t *spec
 json_t *node_record_read(const char *lab, const char *node)
 {
 	return file_json_read(rundir_node(lab, node, "node.json").text);
-}
-
-static int vmm_file_write(const char *lab, const char *node, const json_t *spec, struct err *err)
-{
-	struct lab_path folder = rundir_node(lab, node, NULL);
-	json_t *object = json_pack("{s:s, s:o}", "vmm", vmm_spec_name(spec), "argv",
-				   vmm_argv(spec, folder.text));
-	int rc = file_json_write(rundir_node(lab, node, "vmm.json").text, object, err);
-
-	json_decref(object);
-	return rc;
 }
 
 int node_start(const struct topo *topo, const struct topo_node *node, json_t *spec, struct err *err)
@@ -158,7 +171,7 @@ int node_start(const struct topo *topo, const struct topo_node *node, json_t *sp
 	logs_rotate(topo->name, node->name);
 	unlink(rundir_node(topo->name, node->name, "exit.json").text);
 	file_remove_sockets(folder.text);
-	rc = nodeconf_write(rundir_node(topo->name, node->name, "node.cpio").text, node, err);
+	rc = start_files_write(topo->name, node, spec, err);
 	if (rc == 0 && is_qemu)
 		rc = initrd_join(topo->name, node->name, spec, err);
 	if (rc == 0 && !is_qemu && mode != NULL && strcmp(mode, "overlay") == 0)
@@ -166,8 +179,6 @@ int node_start(const struct topo *topo, const struct topo_node *node, json_t *sp
 			       json_string_value(json_object_get(disk, "file")), err);
 	if (rc == 0)
 		rc = record_write(topo->name, node, spec, err);
-	if (rc == 0)
-		rc = vmm_file_write(topo->name, node->name, spec, err);
 	if (rc == 0) {
 		struct err why = {.text = ""};
 

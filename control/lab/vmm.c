@@ -273,6 +273,11 @@ bool vmm_is_emulated(const json_t *spec)
 	return strcmp(spec_text(spec, "accel"), "tcg") == 0;
 }
 
+size_t vmm_pluggable(const json_t *spec)
+{
+	return strcmp(vmm_spec_name(spec), "qemu") == 0 ? VMM_QEMU_PLUGGABLE : VMM_RUNNER_PLUGGABLE;
+}
+
 json_t *vmm_argv(const json_t *spec, const char *folder)
 {
 	return strcmp(spec_text(spec, "vmm"), "qemu") == 0 ? vmm_argv_qemu(spec, folder)

@@ -15,8 +15,9 @@
 #include "base/err.h"
 #include "topo/topo.h"
 
-#define VMM_QEMU_BUS	   "cards" /* of the bridge that QEMU's cards are behind */
-#define VMM_QEMU_PLUGGABLE 31	   /* cards there */
+#define VMM_QEMU_BUS	     "cards" /* of the bridge that QEMU's cards are behind */
+#define VMM_QEMU_PLUGGABLE   31	     /* cards there */
+#define VMM_RUNNER_PLUGGABLE 24	     /* cards of a vm-runner that have a PCI slot of their own */
 
 struct vmm_image {
 	char kernel[4096];
@@ -57,6 +58,12 @@ bool vmm_is_emulated(const json_t *spec);
 /** vmm_argv_qemu() / vmm_argv_runner() - The two command lines behind vmm_argv() */
 json_t *vmm_argv_qemu(const json_t *spec, const char *folder);
 json_t *vmm_argv_runner(const json_t *spec, const char *folder);
+
+/** vmm_pluggable() - How many cards the spec's VMM can plug and pull; when there are more, none */
+size_t vmm_pluggable(const json_t *spec);
+
+/** vmm_runner_net() - A card as vm-runner's --net says it, and nic.add; new reference */
+json_t *vmm_runner_net(const json_t *nic, const char *folder);
 
 /** vmm_qemu_vectors() - MSI-X vectors of a card of a QEMU of that spec, 0 for none */
 int vmm_qemu_vectors(const json_t *spec, const json_t *nic);

@@ -24,6 +24,13 @@ static json_int_t number_of(const json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
+json_t *vmm_runner_net(const json_t *nic, const char *folder)
+{
+	return json_sprintf("socket=%s/%s.sock,mac=%s,id=%s,queues=%d,mtu=%d", folder,
+			    text_of(nic, "name"), text_of(nic, "mac"), text_of(nic, "name"),
+			    (int)number_of(nic, "queues"), (int)number_of(nic, "mtu"));
+}
+
 json_t *vmm_argv_runner(const json_t *spec, const char *folder)
 {
 	const json_t *disk = json_object_get(spec, "disk");
@@ -45,12 +52,8 @@ json_t *vmm_argv_runner(const json_t *spec, const char *folder)
 	put2(argv, "--cpus", json_sprintf("%d", (int)number_of(spec, "vcpus")));
 	if (json_is_true(json_object_get(spec, "hugepages")))
 		json_array_append_new(argv, json_string("--hugepages"));
-	json_array_foreach (json_object_get(spec, "nics"), i, nic) {
-		put2(argv, "--net",
-		     json_sprintf("socket=%s/%s.sock,mac=%s,id=%s,queues=%d,mtu=%d", folder,
-				  text_of(nic, "name"), text_of(nic, "mac"), text_of(nic, "name"),
-				  (int)number_of(nic, "queues"), (int)number_of(nic, "mtu")));
-	}
+	json_array_foreach (json_object_get(spec, "nics"), i, nic)
+		put2(argv, "--net", vmm_runner_net(nic, folder));
 	if (disk != NULL) {
 		const char *mode = text_of(disk, "mode");
 

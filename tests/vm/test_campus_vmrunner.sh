@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# The campus lab on vm-runner, with a KVM that boots kernels: who reaches whom, netloomd killed and started again under
-# ping, a VM killed under ping.
+# The campus lab on vm-runner, with a KVM that boots kernels: who reaches whom, cards plugged and pulled while the machines
+# run, netloomd killed and started again under ping, a VM killed under ping.
 #
 #    h1 (VLAN 10) --p1 +-----+          +-----+ p1-- h2 (VLAN 10)
 #                      | sw1 |--trunk---| sw2 |
 #    h3 (VLAN 20) --p2 +-----+  10, 20  +-----+ p2-- h4 (VLAN 20)
 #
 #    h5 ------------------- wire ------------------- h6
+#    h1:eth2 ------- wire, plugged later -------- eth2:h2
 #
 # nested: --memory 4096 --cpus 3
 # limit: 1200
@@ -144,8 +145,17 @@ until_true 60 "h1 still has carrier" carrier h1 0
 until_true 60 "h1 gets no carrier" carrier h1 1
 until_true 60 "h1 is not reached again" guest h2 ping -c 1 -W 1 10.0.10.1
 
-say "netloomd is killed and started again, under ping"
+say "a cable is added between two machines that run"
 pids=$(nodes pid)
+cp "$top/examples/campus.yaml" "$work/campus.yaml"
+sed -i 's|\(h[12]: .*eth1: 10.0.10.\([12]\)/16\)|\1, eth2: 192.168.7.\2/24|' "$work/campus.yaml"
+echo '    - endpoints: ["h1:eth2", "h2:eth2"]' >>"$work/campus.yaml"
+"$netloom" up "$work/campus.yaml"
+[ "$(nodes pid)" = "$pids" ] || fail "a VM was started anew for a card"
+until_true 60 "no ping over the new cable" guest h1 ping -c 1 -W 1 192.168.7.2
+"$netloom" up "$work/campus.yaml" | grep -q "nothing to do" || fail "up after the card is not idempotent"
+
+say "netloomd is killed and started again, under ping"
 boot_id=$(guest h1 cat /proc/sys/kernel/random/boot_id)
 ports=$("$netloom" show ports campus | awk '{ print $1, $2, $3 }')
 ping_start h1 10.0.10.2
@@ -155,7 +165,7 @@ until_true 60 "no ping of h5 is answered" answered_beyond h5 5
 daemon=$(cat "$NETLOOM_RUNDIR/netloomd.pid")
 kill -KILL "$daemon"
 until_true 10 "netloomd does not die" test ! -e "/proc/$daemon/exe"
-"$netloom" up "$top/examples/campus.yaml"
+"$netloom" up "$work/campus.yaml"
 [ "$(cat "$NETLOOM_RUNDIR/netloomd.pid")" != "$daemon" ] || fail "no new netloomd"
 before=$(ping_last h1)
 until_true 30 "no ping of h1 is answered after the restart" answered_beyond h1 $((before + 10))
@@ -202,6 +212,16 @@ say "and started again"
 "$netloom" start campus/h2
 [ "$(node state h2)" = running ] || fail "h2 does not run again"
 "$netloom" test campus || fail "the matrix is not as the lab file says after h2 came back"
+guest h2 ping -c 1 -W 5 192.168.7.1 || fail "h2 came back without the cable that was plugged while it ran"
+
+say "the cable is taken away again, while they run"
+pids=$(nodes pid)
+"$netloom" up "$top/examples/campus.yaml"
+[ "$(nodes pid)" = "$pids" ] || fail "a VM was started anew to pull a card"
+for name in h1 h2; do
+	! guest $name ls -d /sys/class/net/eth2 2>/dev/null || fail "$name still has the card"
+done
+"$netloom" test campus || fail "the matrix is not as the lab file says without the card"
 
 say "netloom down"
 "$netloom" down campus

@@ -10,6 +10,9 @@
  *
  * BARs are placed by us in the 32-bit window, one behind the other, before the guest runs; the guest may
  * move them inside the windows that ACPI's _CRS names. A BAR that the guest puts elsewhere is not decoded.
+ * A device that comes while the guest runs has its BAR at 0, as after a reset: where there is room, the guest knows.
+ *
+ * The main thread plugs and pulls under the bus lock, so an access finds a device whole or not at all.
  *
  * Invariant: dev->bar_gpa is where BAR0 is decoded now, and the device was told of it by bar_moved().
  */
@@ -80,6 +83,13 @@ struct pci_bus *pci_bus_new(struct vm *vm, struct irq_routes *irq, uint64_t mmio
 	return bus;
 }
 
+void pci_bus_run(struct pci_bus *bus)
+{
+	bus_lock(bus);
+	bus->running = true;
+	bus_unlock(bus);
+}
+
 void pci_bus_reset(struct pci_bus *bus)
 {
 	bus_lock(bus);
@@ -121,10 +131,12 @@ static int bus_devfn_free(const struct pci_bus *bus)
 	return -1;
 }
 
-int pci_bus_add(struct pci_bus *bus, struct pci_dev *dev, int slot, struct err *err)
+/* Context: bus lock held. */
+static int bus_add(struct pci_bus *bus, struct pci_dev *dev, int slot, struct err *err)
 {
 	uint64_t align = dev->bar_bytes < BAR_ALIGN_MIN ? BAR_ALIGN_MIN : dev->bar_bytes;
 	uint64_t gpa = (bus->next_bar_gpa + align - 1) & ~(align - 1);
+	bool placed = dev->bar_bytes && !bus->running;
 	int devfn;
 
 	if (slot == 0 || slot >= PCI_SLOTS || slot < -1)
@@ -135,14 +147,64 @@ int pci_bus_add(struct pci_bus *bus, struct pci_dev *dev, int slot, struct err *
 		return err_set(err, ENOSPC, "no PCI slot is left for another device");
 	if (bus->devs[devfn])
 		return err_set(err, EEXIST, "PCI slot %d is taken", slot);
-	if (dev->bar_bytes && gpa + dev->bar_bytes > PCI_MMIO32_END)
+	if (placed && gpa + dev->bar_bytes > PCI_MMIO32_END)
 		return err_set(err, ENOSPC, "no PCI address space is left for another device");
 	bus_place(bus, dev, (uint8_t)devfn);
-	if (dev->bar_bytes) {
+	if (placed) {
 		bus->next_bar_gpa = gpa + dev->bar_bytes;
 		pci_config_bar_set(dev, gpa);
 	}
 	return 0;
+}
+
+int pci_bus_add(struct pci_bus *bus, struct pci_dev *dev, int slot, struct err *err)
+{
+	int rc;
+
+	bus_lock(bus);
+	rc = bus_add(bus, dev, slot, err);
+	bus_unlock(bus);
+	return rc;
+}
+
+unsigned int pci_slot_devices(struct pci_bus *bus, unsigned int slot)
+{
+	unsigned int n = 0;
+
+	bus_lock(bus);
+	for (unsigned int fn = 0; slot < PCI_SLOTS && fn < 8; fn++)
+		n += bus->devs[slot << 3 | fn] != NULL;
+	bus_unlock(bus);
+	return n;
+}
+
+static void bus_forget(struct pci_bus *bus, const struct pci_dev *dev)
+{
+	uint16_t at = 0;
+
+	while (bus->devfns[at] != dev->devfn)
+		at++;
+	bus->n_devs--;
+	memmove(bus->devfns + at, bus->devfns + at + 1, (size_t)bus->n_devs - at);
+	bus->devs[dev->devfn] = NULL;
+}
+
+void pci_bus_remove(struct pci_dev *dev)
+{
+	struct pci_bus *bus = dev->bus;
+
+	bus_lock(bus);
+	bus_forget(bus, dev);
+	if (dev->bar_gpa && dev->ops->bar_moved) {
+		dev->bar_gpa = 0;
+		dev->ops->bar_moved(dev, 0);
+	}
+	pthread_mutex_lock(&bus->msix_lock);
+	pci_msix_free(dev);
+	pthread_mutex_unlock(&bus->msix_lock);
+	bus_unlock(bus);
+	if (dev->ops->free)
+		dev->ops->free(dev);
 }
 
 static uint32_t ones(unsigned int bytes)

@@ -26,6 +26,7 @@ struct pci_bus {
 	uint32_t cf8;
 	uint64_t mmio64_base;  /* 64-bit window the guest may move BARs to */
 	uint64_t next_bar_gpa; /* where pci_bus_add() puts the next BAR */
+	bool running;	       /* the guest places BARs from now on */
 	uint16_t n_devs;
 	uint8_t devfns[256];	   /* in order of arrival */
 	struct pci_dev *devs[256]; /* by devfn */
@@ -39,6 +40,9 @@ struct pci_bus {
  * @mmio64_base: start of a window of PCI_MMIO64_BYTES that holds no RAM
  */
 struct pci_bus *pci_bus_new(struct vm *vm, struct irq_routes *irq, uint64_t mmio64_base);
+
+/** pci_bus_run() - The guest starts: it places the BARs of devices that come from now on */
+void pci_bus_run(struct pci_bus *bus);
 
 /** pci_bus_reset() - The vCPUs have stopped: tell every device, in reverse order of arrival */
 void pci_bus_reset(struct pci_bus *bus);

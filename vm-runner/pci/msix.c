@@ -296,7 +296,9 @@ void pci_msix_free(struct pci_dev *dev)
 			continue;
 		if (vector->bound)
 			(void)irq_fd_bind(dev->bus->irq, vector->gsi, vector->irqfd, false);
+		irq_gsi_free(dev->bus->irq, vector->gsi);
 		close(vector->irqfd);
 		vector->irqfd = -1;
+		vector->bound = false;
 	}
 }

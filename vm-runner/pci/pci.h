@@ -40,7 +40,7 @@ struct pci_dev_ops {
 	void (*cfg_reading)(struct pci_dev *dev, uint16_t offset, unsigned int bytes);
 	/* The VM ends: let go of peers and flush. The vCPUs have stopped. May be NULL. */
 	void (*reset)(struct pci_dev *dev);
-	/* The bus is freed; the last call. NULL when the device is not on the heap. */
+	/* The bus is freed, or the device was removed; the last call, without bus lock. NULL when it is not on the heap. */
 	void (*free)(struct pci_dev *dev);
 };
 
@@ -92,6 +92,16 @@ void pci_add_msix(struct pci_dev *dev, uint16_t n_vectors, uint32_t table_off, u
  *        When slots run out, further devices become functions 1..7 of the last ones (multi-function bit set).
  */
 int pci_bus_add(struct pci_bus *bus, struct pci_dev *dev, int slot, struct err *err);
+
+/**
+ * pci_bus_remove() - Pull a device out, and free it
+ *
+ * Only function 0 of a slot where there is no other: see pci_slot_devices(). Main thread; nobody else may use the device.
+ */
+void pci_bus_remove(struct pci_dev *dev);
+
+/** pci_slot_devices() - How many functions a slot has */
+unsigned int pci_slot_devices(struct pci_bus *bus, unsigned int slot);
 
 /** pci_msix_notify() - Raise a vector, or remember it in the PBA while masked. PCI_MSIX_NONE does nothing. Any thread. */
 void pci_msix_notify(struct pci_dev *dev, uint16_t vector);

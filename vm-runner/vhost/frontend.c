@@ -385,7 +385,7 @@ static void listen_readable(evutil_socket_t listen_fd, short what, void *data)
 }
 
 struct vhost_frontend *vhost_frontend_new(struct event_base *events, const char *name,
-					  const char *path, const struct guest_mem *mem,
+					  const char *path, int fd, const struct guest_mem *mem,
 					  const struct vhost_frontend_ops *ops, void *owner,
 					  struct err *err)
 {
@@ -401,7 +401,7 @@ struct vhost_frontend *vhost_frontend_new(struct event_base *events, const char 
 	frontend->ops = ops;
 	frontend->owner = owner;
 	frontend->fd = -1;
-	frontend->listen_fd = sock_listen(path, err);
+	frontend->listen_fd = fd >= 0 ? fd : sock_listen(path, err);
 	if (frontend->listen_fd < 0)
 		goto fail;
 	frontend->path = strdup(path);
@@ -411,6 +411,8 @@ struct vhost_frontend *vhost_frontend_new(struct event_base *events, const char 
 	if (!frontend->path || !frontend->timeout || !frontend->listen_event ||
 	    event_add(frontend->listen_event, NULL)) {
 		err_set(err, ENOMEM, "%s: no memory", name);
+		if (fd >= 0)
+			frontend->listen_fd = -1;
 		goto fail;
 	}
 	return frontend;

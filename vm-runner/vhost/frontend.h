@@ -64,11 +64,12 @@ struct vhost_frontend_counters {
  * vhost_frontend_new() - Listen for a back-end
  * @name:   for the log, borrowed for the life of the front-end
  * @path:   of the socket
+ * @fd:     listens there already, and is taken over when we succeed; -1: is to be opened
  * @mem:    what the back-end maps, borrowed likewise
  * @ops, @owner: callbacks, from the event loop or from the calls below
  */
 struct vhost_frontend *vhost_frontend_new(struct event_base *events, const char *name,
-					  const char *path, const struct guest_mem *mem,
+					  const char *path, int fd, const struct guest_mem *mem,
 					  const struct vhost_frontend_ops *ops, void *owner,
 					  struct err *err);
 

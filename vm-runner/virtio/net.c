@@ -343,6 +343,7 @@ struct virtio_dev *net_new(struct vm *vm, const struct net_options *options, str
 		err_set(err, -rc, "card %s: %s", options->id, strerror(-rc));
 	else
 		net->frontend = vhost_frontend_new(vm_events(vm), net->dev.id, options->socket,
+						   options->is_listening ? options->listen_fd : -1,
 						   vm_mem(vm), &net_backend_ops, net, err);
 	if (!net->frontend) {
 		net_free(&net->dev);

@@ -35,8 +35,10 @@ enum net_offloads {
 #define NET_BACKEND_WAIT_MS 1500
 
 struct net_options {
-	const char *id;	     /* "eth1"; shown in logs and by status; unique */
-	const char *socket;  /* path we listen on, at most 107 bytes */
+	const char *id;	    /* "eth1"; shown in logs and by status; unique */
+	const char *socket; /* path we listen on, at most 107 bytes */
+	bool is_listening; /* listen_fd listens there already; net_new() takes it over when it succeeds */
+	int listen_fd;
 	uint8_t mac[6];	     /* unicast */
 	uint16_t n_pairs;    /* queue pairs, 1..NET_PAIRS_MAX; 0 means 1 */
 	uint16_t queue_size; /* power of two, 64..VIRTIO_QUEUE_SIZE_MAX; 0 means the default */

@@ -377,6 +377,8 @@ int virtio_pci_plug(struct vm *vm, struct virtio_dev *dev, int slot, struct err 
 	dev->vm = vm;
 	dev->transport_data = transport;
 	caps_add(transport);
+	dev->transport =
+		&virtio_pci_transport_ops; /* a guest that runs finds it as soon as it is on the bus */
 	rc = kicks_open(transport);
 	if (rc)
 		err_set(err, -rc, "%s: cannot make its doorbells: %s", dev->id, strerror(-rc));
@@ -386,6 +388,19 @@ int virtio_pci_plug(struct vm *vm, struct virtio_dev *dev, int slot, struct err 
 		virtio_pci_free(&transport->pci);
 		return rc;
 	}
-	dev->transport = &virtio_pci_transport_ops;
 	return 0;
+}
+
+unsigned int virtio_pci_slot(const struct virtio_dev *dev)
+{
+	const struct virtio_pci *transport = dev->transport_data;
+
+	return transport->pci.devfn >> 3;
+}
+
+void virtio_pci_unplug(struct virtio_dev *dev)
+{
+	struct virtio_pci *transport = dev->transport_data;
+
+	pci_bus_remove(&transport->pci);
 }

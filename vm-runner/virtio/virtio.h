@@ -146,8 +146,14 @@ void virtio_config_copy(const void *config, uint32_t config_bytes, uint32_t offs
  * virtio_pci_plug() - Give a device a PCI function (virtio 1.2 §4.1, modern only) and take ownership of it
  * @slot: as in pci_bus_add()
  *
- * Main thread, before the guest runs. Return: 0, or -errno with @err set: the device is freed then, too.
+ * Main thread. Return: 0, or -errno with @err set: the device is freed then, too.
  */
 int virtio_pci_plug(struct vm *vm, struct virtio_dev *dev, int slot, struct err *err);
+
+/** virtio_pci_slot() - Where it was plugged in */
+unsigned int virtio_pci_slot(const struct virtio_dev *dev);
+
+/** virtio_pci_unplug() - Pull it out and free it, while the guest runs. No thread but the main one may use it */
+void virtio_pci_unplug(struct virtio_dev *dev);
 
 #endif

@@ -8,10 +8,12 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "pci/bus.h"
 #include "x86/aml.h"
+#include "x86/hotplug.h"
 #include "x86/layout.h"
 #include "x86/power.h"
 
@@ -19,14 +21,16 @@
 #define OEM_TABLE_ID "NETLOOM "
 #define CREATOR_ID   "NTLM"
 
-#define FADT_WBINVD	   (1U << 0)
-#define FADT_PROC_C1	   (1U << 2)
-#define FADT_PWR_BUTTON	   (1U << 4) /* not a fixed-feature button: a device in the DSDT */
-#define FADT_SLP_BUTTON	   (1U << 5)
-#define FADT_RESET_REG_SUP (1U << 10)
-#define FADT_HW_REDUCED	   (1U << 20)
-#define BOOT_NO_VGA	   (1U << 2)
-#define BOOT_NO_CMOS_RTC   (1U << 5)
+#define FADT_WBINVD	    (1U << 0)
+#define FADT_PROC_C1	    (1U << 2)
+#define FADT_PWR_BUTTON	    (1U << 4) /* not a fixed-feature button: a device in the DSDT */
+#define FADT_SLP_BUTTON	    (1U << 5)
+#define FADT_RESET_REG_SUP  (1U << 10)
+#define FADT_HW_REDUCED	    (1U << 20)
+#define NOTIFY_DEVICE_CHECK 1
+#define NOTIFY_EJECT	    3
+#define BOOT_NO_VGA	    (1U << 2)
+#define BOOT_NO_CMOS_RTC    (1U << 5)
 
 struct rsdp {
 	char signature[8];
@@ -158,6 +162,23 @@ static uint64_t builder_put(struct builder *builder, const void *data, size_t by
 	return at;
 }
 
+/* A slot whose card can be ejected (§6.3.3). Whether there is one, config space says. */
+static void dsdt_slot(struct aml *aml, unsigned int slot)
+{
+	char name[8];
+
+	snprintf(name, sizeof(name), "S%02X_", slot & 0x1f);
+	aml_device_open(aml, name);
+	aml_name(aml, "_ADR");
+	aml_integer(aml, slot << 16);
+	aml_name(aml, "_SUN");
+	aml_integer(aml, slot);
+	aml_method_open(aml, "_EJ0", 1);
+	aml_store_integer(aml, UINT32_C(1) << slot, "HPEJ");
+	aml_close(aml);
+	aml_close(aml);
+}
+
 static void dsdt_pci(struct aml *aml, const struct acpi_machine *machine)
 {
 	aml_device_open(aml, "PCI0");
@@ -179,6 +200,38 @@ static void dsdt_pci(struct aml *aml, const struct acpi_machine *machine)
 	aml_memory_window64(aml, machine->mmio64_base,
 			    machine->mmio64_base + machine->mmio64_bytes - 1);
 	aml_resources_close(aml);
+	for (unsigned int i = 0; i < machine->n_hotplug_slots; i++)
+		dsdt_slot(aml, machine->hotplug_slot + i);
+	aml_close(aml);
+}
+
+/*
+ * What the interrupt of the controller is answered with: look at the slots with a new card (Device Check, §5.6.6),
+ * let go of the cards that are wanted back (Eject Request).
+ */
+static void dsdt_hotplug(struct aml *aml, const struct acpi_machine *machine)
+{
+	aml_io_region(aml, "HPRG", LAYOUT_PORT_HOTPLUG, HOTPLUG_PORTS);
+	aml_field_open(aml, "HPRG"); /* in the order of hotplug.h */
+	aml_field32(aml, "HPAR");
+	aml_field32(aml, "HPLV");
+	aml_field32(aml, "HPEJ");
+	aml_close(aml);
+	aml_method_open(aml, "HPEV", 0);
+	aml_store_in_local(aml, "HPAR", 0);
+	aml_store_in_local(aml, "HPLV", 1);
+	for (unsigned int i = 0; i < machine->n_hotplug_slots; i++) {
+		unsigned int slot = machine->hotplug_slot + i;
+		char path[12];
+
+		snprintf(path, sizeof(path), "^PCI0.S%02X_", slot & 0x1f);
+		aml_if_bit_open(aml, 0, UINT32_C(1) << slot);
+		aml_notify(aml, path, NOTIFY_DEVICE_CHECK);
+		aml_close(aml);
+		aml_if_bit_open(aml, 1, UINT32_C(1) << slot);
+		aml_notify(aml, path, NOTIFY_EJECT);
+		aml_close(aml);
+	}
 	aml_close(aml);
 }
 
@@ -194,6 +247,7 @@ static void dsdt_motherboard(struct aml *aml)
 	aml_resources_open(aml);
 	aml_memory_fixed(aml, (uint32_t)PCI_ECAM_BASE, (uint32_t)PCI_ECAM_BYTES);
 	aml_io(aml, LAYOUT_PORT_POWER, POWER_PORTS);
+	aml_io(aml, LAYOUT_PORT_HOTPLUG, HOTPLUG_PORTS);
 	aml_resources_close(aml);
 	aml_close(aml);
 }
@@ -213,8 +267,8 @@ static void dsdt_serial(struct aml *aml)
 	aml_close(aml);
 }
 
-/* A generic event device (§5.6.9): its interrupt means that the button was pressed. */
-static void dsdt_power_button(struct aml *aml)
+/* A generic event device (§5.6.9): its interrupts mean that the button was pressed, or that cards come or go. */
+static void dsdt_events(struct aml *aml)
 {
 	aml_device_open(aml, "PWRB");
 	aml_name(aml, "_HID");
@@ -230,9 +284,15 @@ static void dsdt_power_button(struct aml *aml)
 	aml_name(aml, "_CRS");
 	aml_resources_open(aml);
 	aml_interrupt(aml, LAYOUT_IRQ_POWER);
+	aml_interrupt(aml, LAYOUT_IRQ_HOTPLUG);
 	aml_resources_close(aml);
 	aml_method_open(aml, "_EVT", 1);
+	aml_if_arg0_open(aml, LAYOUT_IRQ_POWER);
 	aml_notify(aml, "\\_SB_.PWRB", 0x80);
+	aml_close(aml);
+	aml_if_arg0_open(aml, LAYOUT_IRQ_HOTPLUG);
+	aml_call(aml, "\\_SB_.HPEV");
+	aml_close(aml);
 	aml_close(aml);
 	aml_close(aml);
 }
@@ -246,10 +306,11 @@ static uint64_t dsdt_put(struct builder *builder, const struct acpi_machine *mac
 
 	aml_scope_open(&aml, "\\_SB_");
 	dsdt_pci(&aml, machine);
+	dsdt_hotplug(&aml, machine);
 	dsdt_motherboard(&aml);
 	if (machine->has_serial)
 		dsdt_serial(&aml);
-	dsdt_power_button(&aml);
+	dsdt_events(&aml);
 	aml_close(&aml);
 	aml_name(&aml, "\\_S5_");
 	aml_package_open(&aml, 4);

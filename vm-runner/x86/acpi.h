@@ -13,7 +13,9 @@
 
 struct acpi_machine {
 	unsigned int n_cpus;
-	bool has_serial; /* COM1 is there */
+	unsigned int hotplug_slot,
+		n_hotplug_slots; /* PCI slots whose cards come and go, up to 31 */
+	bool has_serial;	 /* COM1 is there */
 	uint64_t mmio64_base, mmio64_bytes;
 };
 

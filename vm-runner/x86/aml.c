@@ -20,8 +20,20 @@
 #define OP_METHOD  0x14
 #define OP_DUAL	   0x2e
 #define OP_EXT	   0x5b
+#define OP_LOCAL0  0x60
+#define OP_ARG0	   0x68
+#define OP_STORE   0x70
+#define OP_AND	   0x7b
+#define OP_REGION  0x80
+#define OP_FIELD   0x81
 #define OP_DEVICE  0x82
 #define OP_NOTIFY  0x86
+#define OP_EQUAL   0x93
+#define OP_IF	   0xa0
+
+#define REGION_IO	  1
+#define FIELD_DWORD_ZEROS 0x43 /* accessed with 32 bits; what is not written is 0 */
+#define FIELD_BITS	  32   /* as the length of a package: a byte (§20.2.4) */
 
 #define PKG_LENGTH_BYTES 2
 #define PKG_LENGTH_MAX	 0xfff
@@ -58,13 +70,11 @@ static void put64(struct aml *aml, uint64_t value)
 	put(aml, &value, 8);
 }
 
-/* "\_SB_.PWRB": root, then a dual name. Each segment has exactly 4 characters (§20.2.2). */
+/* "\_SB_.PWRB": root (or ^, the parent), then a dual name. Each segment has exactly 4 characters (§20.2.2). */
 static void put_path(struct aml *aml, const char *path)
 {
-	if (*path == '\\') {
-		put8(aml, '\\');
-		path++;
-	}
+	if (*path == '\\' || *path == '^')
+		put8(aml, (uint8_t)*path++);
 	if (strlen(path) == 9) {
 		put8(aml, OP_DUAL);
 		put(aml, path, 4);
@@ -203,6 +213,69 @@ void aml_notify(struct aml *aml, const char *object, uint8_t value)
 	put8(aml, OP_NOTIFY);
 	put_path(aml, object);
 	aml_integer(aml, value);
+}
+
+void aml_io_region(struct aml *aml, const char *name, uint16_t port, uint8_t n_ports)
+{
+	put8(aml, OP_EXT);
+	put8(aml, OP_REGION);
+	put_path(aml, name);
+	put8(aml, REGION_IO);
+	aml_integer(aml, port);
+	aml_integer(aml, n_ports);
+}
+
+void aml_field_open(struct aml *aml, const char *region)
+{
+	put8(aml, OP_EXT);
+	put8(aml, OP_FIELD);
+	package_start(aml);
+	put_path(aml, region);
+	put8(aml, FIELD_DWORD_ZEROS);
+}
+
+void aml_field32(struct aml *aml, const char *name)
+{
+	put_path(aml, name);
+	put8(aml, FIELD_BITS);
+}
+
+void aml_if_bit_open(struct aml *aml, unsigned int local, uint32_t mask)
+{
+	put8(aml, OP_IF);
+	package_start(aml);
+	put8(aml, OP_AND);
+	put8(aml, (uint8_t)(OP_LOCAL0 + local));
+	aml_integer(aml, mask);
+	put8(aml, 0); /* stored nowhere */
+}
+
+void aml_if_arg0_open(struct aml *aml, uint64_t value)
+{
+	put8(aml, OP_IF);
+	package_start(aml);
+	put8(aml, OP_EQUAL);
+	put8(aml, OP_ARG0);
+	aml_integer(aml, value);
+}
+
+void aml_store_integer(struct aml *aml, uint32_t value, const char *name)
+{
+	put8(aml, OP_STORE);
+	aml_integer(aml, value);
+	put_path(aml, name);
+}
+
+void aml_store_in_local(struct aml *aml, const char *name, unsigned int local)
+{
+	put8(aml, OP_STORE);
+	put_path(aml, name);
+	put8(aml, (uint8_t)(OP_LOCAL0 + local));
+}
+
+void aml_call(struct aml *aml, const char *method)
+{
+	put_path(aml, method);
 }
 
 void aml_bus_numbers(struct aml *aml, uint16_t first, uint16_t last)

@@ -25,6 +25,9 @@ struct aml {
 void aml_scope_open(struct aml *aml, const char *name);
 void aml_device_open(struct aml *aml, const char *name);
 void aml_method_open(struct aml *aml, const char *name, unsigned int n_args);
+void aml_field_open(struct aml *aml, const char *region); /* of registers of 32 bits */
+void aml_if_bit_open(struct aml *aml, unsigned int local, uint32_t mask); /* If (local & mask) */
+void aml_if_arg0_open(struct aml *aml, uint64_t value);			  /* If (Arg0 == value) */
 void aml_package_open(struct aml *aml, uint8_t n_elements);
 void aml_resources_open(
 	struct aml *aml); /* a buffer of resource descriptors; closed by its own function */
@@ -35,6 +38,11 @@ void aml_name(struct aml *aml, const char *name); /* Name (name, what is appende
 void aml_integer(struct aml *aml, uint64_t value);
 void aml_string(struct aml *aml, const char *text);
 void aml_eisa_id(struct aml *aml, const char *id); /* "PNP0A08" */
+void aml_io_region(struct aml *aml, const char *name, uint16_t port, uint8_t n_ports);
+void aml_field32(struct aml *aml, const char *name);
+void aml_store_integer(struct aml *aml, uint32_t value, const char *name);
+void aml_store_in_local(struct aml *aml, const char *name, unsigned int local);
+void aml_call(struct aml *aml, const char *method);
 void aml_notify(struct aml *aml, const char *object, uint8_t value);
 
 /* Resource descriptors, ACPI 6.3 §6.4. */

@@ -9,6 +9,7 @@
 
 #include "machine.h"
 #include "pci/bus.h"
+#include "x86/hotplug.h"
 #include "x86/layout.h"
 #include "x86/microguest.h"
 #include "x86/microguest_abi.h"
@@ -51,10 +52,29 @@ static void port8_write(struct vm *vm, uint16_t port, uint8_t value)
 		microguest_port_write(vm, port, value);
 }
 
+static void hotplug_access(struct vm *vm, unsigned int offset, uint8_t *data, unsigned int bytes,
+			   bool write)
+{
+	uint32_t value = UINT32_MAX;
+
+	if (bytes == sizeof(value) && write) {
+		memcpy(&value, data, bytes);
+		hotplug_write(&vm->hotplug, offset, value);
+	} else if (!write) {
+		if (bytes == sizeof(value))
+			value = hotplug_read(&vm->hotplug, offset);
+		memcpy(data, &value, bytes);
+	}
+}
+
 void io_port(struct vm *vm, uint16_t port, uint8_t *data, unsigned int bytes, bool write)
 {
 	if (pci_bus_pio(vm->pci, port, data, bytes, write))
 		return;
+	if (port_is_in(port, LAYOUT_PORT_HOTPLUG, HOTPLUG_PORTS)) {
+		hotplug_access(vm, port - LAYOUT_PORT_HOTPLUG, data, bytes, write);
+		return;
+	}
 	/* Our other devices are 8 bits wide: a wider access is one to each of their registers. */
 	for (unsigned int i = 0; i < bytes; i++) {
 		if (write)

@@ -31,9 +31,11 @@
 #define LAYOUT_KVM_IDENTITY 0xfffbc000
 #define LAYOUT_KVM_TSS	    0xfffbd000
 
-#define LAYOUT_PORT_SERIAL 0x3f8 /* 8 ports */
-#define LAYOUT_PORT_POWER  0x600 /* 4 ports, see power.h */
-#define LAYOUT_IRQ_SERIAL  4
-#define LAYOUT_IRQ_POWER   5
+#define LAYOUT_PORT_SERIAL  0x3f8 /* 8 ports */
+#define LAYOUT_PORT_POWER   0x600 /* 4 ports, see power.h */
+#define LAYOUT_PORT_HOTPLUG 0x610 /* 12 ports, see hotplug.h */
+#define LAYOUT_IRQ_SERIAL   4
+#define LAYOUT_IRQ_POWER    5
+#define LAYOUT_IRQ_HOTPLUG  6
 
 #endif

@@ -178,6 +178,40 @@ static void only_what_differs_is_done(void **state)
 	json_decref(record);
 }
 
+static enum plan_action cards_change(const char *vmm, int n_before, int n_after, char *why,
+				     size_t size)
+{
+	json_t *before = json_array(), *record, *spec, *net = json_object();
+	enum plan_action action;
+
+	for (int i = 1; i <= n_before; i++)
+		json_array_append_new(before, json_pack("{s:o}", "name", json_sprintf("eth%d", i)));
+	spec = json_pack("{s:s, s:[]}", "vmm", vmm, "nics");
+	for (int i = 1; i <= n_after; i++)
+		json_array_append_new(json_object_get(spec, "nics"),
+				      json_pack("{s:o}", "name", json_sprintf("eth%d", i)));
+	record = json_pack("{s:{s:s, s:o}}", "spec", "vmm", vmm, "nics", before);
+	action = plan_action_of(record, true, spec, net, why, size);
+	json_decref(record);
+	json_decref(spec);
+	json_decref(net);
+	return action;
+}
+
+static void cards_are_plugged_and_pulled_as_far_as_the_vmm_can(void **state)
+{
+	char why[64];
+
+	(void)state;
+	assert_int_equal(cards_change("vm-runner", 1, 2, why, sizeof(why)), PLAN_REPLUG);
+	assert_string_equal(why, "cards: +eth2");
+	assert_int_equal(cards_change("vm-runner", 24, 0, why, sizeof(why)), PLAN_REPLUG);
+	assert_int_equal(cards_change("vm-runner", 24, 25, why, sizeof(why)), PLAN_RESTART);
+	assert_int_equal(cards_change("vm-runner", 25, 1, why, sizeof(why)), PLAN_RESTART);
+	assert_int_equal(cards_change("qemu", 1, 31, why, sizeof(why)), PLAN_REPLUG);
+	assert_int_equal(cards_change("qemu", 32, 31, why, sizeof(why)), PLAN_RESTART);
+}
+
 static void matrix_compares_expected_with_found(void **state)
 {
 	struct arena arena = {.head = NULL};
@@ -324,6 +358,7 @@ int main(void)
 		cmocka_unit_test(either_end_of_a_link_names_its_port),
 		cmocka_unit_test(guest_is_told_names_and_addresses),
 		cmocka_unit_test(only_what_differs_is_done),
+		cmocka_unit_test(cards_are_plugged_and_pulled_as_far_as_the_vmm_can),
 		cmocka_unit_test(matrix_compares_expected_with_found),
 		cmocka_unit_test(long_socket_paths_are_refused_with_a_sentence),
 		cmocka_unit_test(node_arguments_are_taken_apart),

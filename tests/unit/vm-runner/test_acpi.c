@@ -20,6 +20,8 @@ static uint64_t rsdp;
 static int tables_write(void **state)
 {
 	struct acpi_machine machine = {.n_cpus = 3,
+				       .hotplug_slot = 8,
+				       .n_hotplug_slots = 24,
 				       .has_serial = true,
 				       .mmio64_base = UINT64_C(0x100000000),
 				       .mmio64_bytes = UINT64_C(0x400000000)};

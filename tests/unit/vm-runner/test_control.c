@@ -75,9 +75,9 @@ static void status_says_what_the_readme_says(void **state)
 {
 	static const char *const keys[] = {"name", "pid",	   "state", "uptime_s",
 					   "cpus", "memory_bytes", "nics"};
-	static const char *const nic_keys[] = {"id",	   "mac",      "link",	 "connected",
-					       "carrier",  "running",  "queues", "active_queues",
-					       "features", "connects", "refused"};
+	static const char *const nic_keys[] = {"id",	   "mac",      "link",	  "connected",
+					       "carrier",  "running",  "queues",  "active_queues",
+					       "features", "connects", "refused", "leaving"};
 	json_t *answer = ask("{\"id\": \"x\", \"method\": \"status\"}");
 	json_t *result = json_object_get(answer, "result");
 	json_t *nic = json_array_get(json_object_get(result, "nics"), 0);
