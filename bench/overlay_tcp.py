@@ -6,10 +6,11 @@ Part of bench/overlay: TCP through VXLAN, netloom on both ends against the kerne
                               e0 ======== veth ======== e0
          [host A]--vx0--------+                          +--------vx0--[host B]
 
-    [guest A]--tap----------------bench/relay----------------tap--[guest B]
+    [guest A]--tap--bench/relay--e1 ======== veth ======== e1--bench/relay--tap--[guest B]     "relays"
+    [guest A]--tap----------------------bench/relay------------------------tap--[guest B]     "relay"
 
-The kernel's vxlan devices carry the addresses themselves: there is no bridge and no guest behind them. The relay is the bound of what a
-program between TAP interfaces can reach: it does nothing but read and write.
+The kernel's vxlan devices carry the addresses themselves: there is no bridge and no guest behind them. The relays are bounds: they only
+read and write. No program with TAP interfaces can do with less than "relay", none on two hosts with less than "relays".
 
 CPU time per gigabit is that of both iperf3 and of the threads between them, with what the kernel did in their names.
 """
@@ -25,8 +26,9 @@ import time
 from overlay_subjects import run, wait_for
 from paired import Ratio, thread_cpu_ns
 
-SUBJECTS = ("netloom", "kernel", "relay")
-SERVERS = {"netloom": ("gB", "gA", "10.0.10.2"), "kernel": ("B", "A", "10.0.20.2"), "relay": ("gB", "gA", "10.0.30.2")}
+SUBJECTS = ("netloom", "kernel", "relays", "relay")
+SERVERS = {"netloom": ("gB", "gA", "10.0.10.2"), "kernel": ("B", "A", "10.0.20.2"), "relay": ("gB", "gA", "10.0.30.2"),
+           "relays": ("gB", "gA", "10.0.40.2")}
 MTU_GUEST, MTU_UNDERLAY = 1500, 1600
 STREAMS = 4
 
@@ -39,7 +41,7 @@ class Ends:
         self.build, self.uplink = build, uplink
         self.tag = f"nlbt{os.getpid()}"
         self.namespaces, self.children = [], []
-        self.between = {"netloom": [], "kernel": [], "relay": []}  # (process, name of its threads that carry frames)
+        self.between = {subject: [] for subject in SUBJECTS}  # (process, name of its threads that carry frames)
         try:
             self.make()
         except BaseException:
@@ -67,7 +69,7 @@ class Ends:
             self.kernel(netns, mine, other)
         for netns, mine, other in (("A", 1, 2), ("B", 2, 1)):
             self.netloom(netns, mine, other)
-        self.relay()
+        self.relays()
         for netns, address in (SERVERS[subject][1:] for subject in SUBJECTS):
             wait_for(f"{address} from {netns}", lambda: subprocess.run(
                 ["ip", "netns", "exec", self.tag + netns, "ping", "-c", "1", "-W", "1", address],
@@ -99,16 +101,27 @@ class Ends:
                   mtu=MTU_GUEST, vlan={"access": 10}, addresses=[f"10.0.10.{mine}/24"])
         self.said = self.call(path, "uplink.list")["uplinks"][0]
 
-    def relay(self):
-        """Its interfaces are made in the namespace of one guest, and one of them moves."""
-        child = self.spawn("gA", os.path.join(self.build, "bench", "relay"), "relayA", "relayB", stdout=subprocess.PIPE, text=True)
+    def relays(self):
+        """Each TAP interface is made where its relay runs, and moves to its guest."""
+        self.relay("relay", "A", "r0A", "r0B")
+        run("ip", "link", "add", "e1", "netns", self.tag + "A", "type", "veth", "peer", "name", "e1", "netns", self.tag + "B")
+        for netns in ("A", "B"):
+            self.on(netns, "ip", "link", "set", "e1", "up")
+        for netns in ("A", "B"):
+            self.relay("relays", netns, f"r1{netns}", "packet:e1")
+        for number, subject in enumerate(("relay", "relays")):
+            network = SERVERS[subject][2].rpartition(".")[0]
+            for netns, mine in (("A", 1), ("B", 2)):
+                ifname = f"r{number}{netns}"
+                self.on(netns if number else "A", "ip", "link", "set", ifname, "netns", f"{self.tag}g{netns}")
+                self.on(f"g{netns}", "ip", "address", "add", f"{network}.{mine}/24", "dev", ifname)
+                self.on(f"g{netns}", "ip", "link", "set", ifname, "mtu", str(MTU_GUEST), "up")
+
+    def relay(self, subject, netns, *sides):
+        child = self.spawn(netns, os.path.join(self.build, "bench", "relay"), *sides, stdout=subprocess.PIPE, text=True)
         if child.stdout.readline() != "ready\n":
             raise RuntimeError("bench/relay did not start")
-        self.between["relay"].append((child.pid, "relay"))
-        self.on("gA", "ip", "link", "set", "relayB", "netns", f"{self.tag}gB")
-        for netns, mine in (("A", 1), ("B", 2)):
-            self.on(f"g{netns}", "ip", "address", "add", f"10.0.30.{mine}/24", "dev", f"relay{netns}")
-            self.on(f"g{netns}", "ip", "link", "set", f"relay{netns}", "mtu", str(MTU_GUEST), "up")
+        self.between[subject].append((child.pid, "relay"))
 
     def call(self, path, method, **params):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
@@ -140,6 +153,7 @@ class Ends:
         gbit = end["sum_received"]["bytes"] * 8 / 1e9
         share = end["cpu_utilization_percent"]["host_total"] + end["cpu_utilization_percent"]["remote_total"]
         return {"subject": subject, "gbits": end["sum_received"]["bits_per_second"] / 1e9, "between_ms_per_gbit": between_ms / gbit,
+                "retransmits": end["sum_sent"].get("retransmits", 0),
                 "cpu_ms_per_gbit": (between_ms + share * 10 * end["sum_sent"]["seconds"]) / gbit, "at": time.time()}
 
     def close(self):
@@ -164,7 +178,7 @@ def rounds(ends, options):
     """Every subject twice a round, there and back again; who begins changes."""
     trials = []
     for number in range(options.rounds):
-        turn = SUBJECTS[number % 3:] + SUBJECTS[:number % 3]
+        turn = SUBJECTS[number % len(SUBJECTS):] + SUBJECTS[:number % len(SUBJECTS)]
         for subject in turn + turn[::-1]:
             trials.append({"round": number, **ends.trial(subject, options.tcp_seconds)})
     return trials
@@ -191,13 +205,12 @@ def tcp(options, _folder):
     finally:
         ends.close()
     figure = compare(trials, "netloom", "kernel")
-    bound = compare(trials, "relay", "kernel")
-    of_bound = compare(trials, "netloom", "relay")
+    bounds = {f"{a}_over_{b}": compare(trials, a, b) for a, b in (("relays", "kernel"), ("relay", "kernel"), ("netloom", "relays"))}
     print(f"TCP, {'':12}Gb/s  CPU ms per Gbit, of it between the iperf3   {STREAMS} streams, Gb/s")
     for subject in SUBJECTS:
         print(f"  {subject:8}{middle(trials, subject, 'gbits'):13.2f}{middle(trials, subject, 'cpu_ms_per_gbit'):17.0f}"
               f"{middle(trials, subject, 'between_ms_per_gbit'):27.0f}{streams[subject]['gbits']:18.2f}")
-    print(f"netloom/kernel {said(figure)}, A/A {figure['a_over_a'][0]:.2f}..{figure['a_over_a'][1]:.2f}; relay/kernel {said(bound)}; "
-          f"netloom/relay {said(of_bound)}", flush=True)
-    return {"uplink": ends.said, "netloom_gbits": figure["a"], "kernel_gbits": figure["b"], "relay_gbits": bound["a"], **figure,
-            "relay_over_kernel": bound, "netloom_over_relay": of_bound, "streams": streams, "trials": trials}
+    print(f"netloom/kernel {said(figure)}, A/A {figure['a_over_a'][0]:.2f}..{figure['a_over_a'][1]:.2f}")
+    print(", ".join(f"{name.replace('_over_', '/')} {said(bound)}" for name, bound in bounds.items()), flush=True)
+    return {"uplink": ends.said, "netloom_gbits": figure["a"], "kernel_gbits": figure["b"], **figure, "bounds": bounds,
+            "streams": streams, "trials": trials}

@@ -44,7 +44,7 @@ def main():
         check_cycles(result["cycles"]["cases"])
     for trial in result["tcp"]["trials"]:
         assert trial["gbits"] > 0 and trial["cpu_ms_per_gbit"] > 0, trial
-    assert {trial["subject"] for trial in result["tcp"]["trials"]} == {"netloom", "kernel", "relay"}, result["tcp"]
+    assert {trial["subject"] for trial in result["tcp"]["trials"]} == {"netloom", "kernel", "relays", "relay"}, result["tcp"]
     for case in result["scale"]["cycles"]:
         assert is_cycles(case["many_cycles"]) and is_cycles(case["small_cycles"]), case
     memory = result["scale"]["memory"]
