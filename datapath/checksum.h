@@ -15,6 +15,15 @@
 /** checksum_sum() - Sum of @len bytes; an odd last byte counts as if a zero followed */
 uint64_t checksum_sum(const void *data, size_t len);
 
+/**
+ * checksum_copy() - Copy @len bytes and sum what was copied: every byte is read once
+ *
+ * For what may change under our hands: the sum is that of the copy. It also costs little more than the copy alone, while reading
+ * again what was just written waits for those writes. @to and @from do not overlap.
+ * Return: as checksum_sum().
+ */
+uint64_t checksum_copy(void *restrict to, const void *restrict from, size_t len);
+
 /** checksum_sum_ip4() - Sum of an IPv4 header without options: 20 bytes, five additions */
 static inline uint64_t checksum_sum_ip4(const uint8_t *ip)
 {

@@ -182,7 +182,6 @@ static void row_finish(uint8_t *row, uint32_t len, uint8_t outer_len, uint32_t s
 static bool add_row(struct tx *tx, uint16_t frame, struct packet_cursor *c, uint8_t outer_len)
 {
 	uint32_t front = (uint32_t)(outer_len - VXLAN_HDR_LEN), len, segment, n = 1;
-	uint8_t saved[VXLAN_OUTER_LEN6];
 	bool alone = !uplink_tx_rows_known();
 	uint8_t *row = reserve(tx);
 	struct virtio_net_hdr *vnet;
@@ -193,16 +192,11 @@ static bool add_row(struct tx *tx, uint16_t frame, struct packet_cursor *c, uint
 	segment = len - front;
 	while (!alone && !packet_is_done(c) && n < ROW_SEGMENTS_MAX &&
 	       len + segment <= ROW_BYTES_MAX) {
-		/* A whole packet is written so that its front lies over the row's end, which is kept aside. */
-		uint8_t *at = row + len - front;
-		uint32_t more;
+		uint32_t more = packet_next_inner(c, row + len, PACKET_ROOM);
 
-		memcpy(saved, at, front);
-		more = packet_next(c, at, PACKET_ROOM);
-		memcpy(at, saved, front);
 		if (more == 0)
 			return false;
-		len += more - front;
+		len += more;
 		n++;
 	}
 	vnet = commit(tx, frame, len, (uint16_t)n);

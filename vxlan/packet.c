@@ -2,13 +2,12 @@
 /* See packet.h. Pure; workers. */
 #include "packet.h"
 
+#include <stddef.h>
+
 #include "base/copy.h"
 #include "checksum.h"
 #include "vxlan.h"
 #include "wire.h"
-
-/* A snapshot may have grown into its head room. */
-#define PACKET_HEADERS_MAX (FRAME_PREFIX_MAX + FRAME_HDR_ROOM + FRAME_HDR_MAX)
 
 #define PREFIX_USUAL 64 /* has room for VXLAN over IPv4 */
 
@@ -30,10 +29,9 @@ static uint32_t copy_front(const struct frame_out *out, uint8_t *buf, uint32_t l
 /* Where inner IP and TCP are; all from prefix and snapshot, never from segments. */
 static enum drop_reason find_inner(struct packet_cursor *c)
 {
-	uint8_t front[PACKET_HEADERS_MAX];
-	uint32_t have = copy_front(c->out, front, c->headers_len);
+	const uint8_t *front = c->headers, *ip;
+	uint32_t have = copy_front(c->out, c->headers, c->headers_len);
 	uint16_t l3 = 0, type;
-	const uint8_t *ip;
 
 	if (have < c->headers_len)
 		return DROP_BAD_OFFLOAD;
@@ -62,13 +60,37 @@ static enum drop_reason find_inner(struct packet_cursor *c)
 	return DROP_NONE;
 }
 
+/* Take out of the headers what every segment has its own of, and sum the rest. */
+static void headers_prepare(struct packet_cursor *c)
+{
+	uint8_t *ip = c->headers + c->l3_off, *tcp = c->headers + c->l4_off;
+
+	c->tcp_seq = wire_get32(tcp + 4);
+	c->tcp_flags = tcp[13];
+	memset(tcp + 4, 0, 4);
+	tcp[13] = 0;
+	memset(tcp + 16, 0, 2);
+	c->tcp_sum = checksum_sum(tcp, (size_t)(c->headers_len - c->l4_off)) +
+		     checksum_pseudo(c->l3_is_v6 ? ip + 8 : ip + 12, c->l3_is_v6 ? 32 : 8,
+				     WIRE_PROTO_TCP, 0);
+	if (c->l3_is_v6)
+		return;
+	c->ip_id = wire_get16(ip + 4);
+	memset(ip + 2, 0, 4);
+	memset(ip + 10, 0, 2);
+	c->ip_sum = checksum_sum(ip, (size_t)(c->l4_off - c->l3_off));
+}
+
 enum drop_reason packet_start(struct packet_cursor *c, const struct frame_out *out,
 			      uint8_t outer_len)
 {
 	const struct frame_offload *offload = &out->f->offload;
+	enum drop_reason reason;
 	int headers;
 
-	*c = (struct packet_cursor){.out = out, .outer_len = outer_len};
+	memset(c, 0, offsetof(struct packet_cursor, headers));
+	c->out = out;
+	c->outer_len = outer_len;
 	c->segmented = offload->gso != FRAME_GSO_NONE;
 	if (out->skip > out->f->hdr_len || outer_len > out->prefix_len)
 		return DROP_BAD_OFFLOAD;
@@ -84,7 +106,10 @@ enum drop_reason packet_start(struct packet_cursor *c, const struct frame_out *o
 	c->headers_len = (uint16_t)headers;
 	c->payload_len = frame_out_len(out) - c->headers_len;
 	c->hdr_done = offload->gso_hdr_len;
-	return find_inner(c);
+	reason = find_inner(c);
+	if (reason == DROP_NONE)
+		headers_prepare(c);
+	return reason;
 }
 
 uint32_t packet_count(const struct packet_cursor *c)
@@ -94,8 +119,16 @@ uint32_t packet_count(const struct packet_cursor *c)
 	return c->segmented ? (c->payload_len + size - 1) / size : 1;
 }
 
-/* The next @len payload bytes: the rest of the snapshot, then the segments. Return: bytes found. */
-static uint32_t copy_payload(struct packet_cursor *c, uint8_t *buf, uint32_t len)
+/* Copy to @buf[@at] and add to the sum of @buf. */
+static void copy_part(uint8_t *buf, uint32_t at, const uint8_t *from, uint32_t len, uint64_t *sum)
+{
+	uint64_t part = checksum_copy(buf + at, from, len);
+
+	*sum += (at & 1) != 0 ? checksum_swap(part) : part;
+}
+
+/* The next @len payload bytes: the rest of the snapshot, then the segments. Return: bytes found; @sum: theirs. */
+static uint32_t copy_payload(struct packet_cursor *c, uint8_t *buf, uint32_t len, uint64_t *sum)
 {
 	const struct frame *f = c->out->f;
 	uint32_t done = 0;
@@ -104,7 +137,7 @@ static uint32_t copy_payload(struct packet_cursor *c, uint8_t *buf, uint32_t len
 		done = (uint32_t)(f->hdr_len - c->hdr_done);
 		if (done > len)
 			done = len;
-		memcpy(buf, f->hdr + c->hdr_done, done);
+		copy_part(buf, 0, f->hdr + c->hdr_done, done, sum);
 		c->hdr_done = (uint16_t)(c->hdr_done + done);
 	}
 	while (done < len && c->source_seg < f->n_segs) {
@@ -113,7 +146,7 @@ static uint32_t copy_payload(struct packet_cursor *c, uint8_t *buf, uint32_t len
 
 		if (part > len - done)
 			part = len - done;
-		memcpy(buf + done, seg->base + c->source_off, part);
+		copy_part(buf, done, seg->base + c->source_off, part, sum);
 		done += part;
 		c->source_off += part;
 		if (c->source_off == seg->len) {
@@ -156,30 +189,33 @@ static void finish_outer(uint8_t *packet, uint8_t outer_len, uint32_t len)
 	}
 }
 
-static void finish_segment(const struct packet_cursor *c, uint8_t *packet, uint32_t len,
-			   bool is_last)
+/* What a segment has its own of; @ip: its inner IP header, @len: bytes from there, @payload: sum of its payload. */
+static void finish_segment(const struct packet_cursor *c, uint8_t *ip, uint32_t len, bool is_last,
+			   uint64_t payload)
 {
-	uint8_t *ip = packet + c->l3_off;
-	uint8_t *tcp = packet + c->l4_off;
-	uint16_t tcp_len = (uint16_t)(len - c->l4_off);
+	uint16_t l4 = (uint16_t)(c->l4_off - c->l3_off), tcp_len = (uint16_t)(len - l4);
+	uint32_t seq = htobe32(c->tcp_seq + c->done);
+	uint8_t *tcp = ip + l4;
+	uint8_t own[2] = {0, c->tcp_flags};
+	uint16_t flags;
 
 	if (c->l3_is_v6) {
-		wire_put16(ip + 4, (uint16_t)(len - c->l3_off - WIRE_IP6_LEN));
+		wire_put16(ip + 4, (uint16_t)(len - WIRE_IP6_LEN));
 	} else {
-		wire_put16(ip + 2, (uint16_t)(len - c->l3_off));
-		wire_put16(ip + 4, (uint16_t)(wire_get16(ip + 4) + c->n_sent));
-		memset(ip + 10, 0, 2);
-		checksum_store(ip + 10, checksum_sum(ip, (size_t)(c->l4_off - c->l3_off)));
+		uint16_t total = (uint16_t)len, id = (uint16_t)(c->ip_id + c->n_sent);
+
+		wire_put16(ip + 2, total);
+		wire_put16(ip + 4, id);
+		checksum_store(ip + 10, c->ip_sum + htobe16(total) + htobe16(id));
 	}
-	wire_put32(tcp + 4, wire_get32(tcp + 4) + c->done);
 	if (!is_last)
-		tcp[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+		own[1] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	if (c->n_sent > 0)
-		tcp[13] &= (uint8_t)~TCP_CWR; /* RFC 3168 §6.1.2: said once */
-	memset(tcp + 16, 0, 2);
-	checksum_store(tcp + 16, checksum_pseudo(c->l3_is_v6 ? ip + 8 : ip + 12,
-						 c->l3_is_v6 ? 32 : 8, WIRE_PROTO_TCP, tcp_len) +
-					 checksum_sum(tcp, tcp_len));
+		own[1] &= (uint8_t)~TCP_CWR; /* RFC 3168 §6.1.2: said once */
+	memcpy(&flags, own, sizeof(flags));
+	memcpy(tcp + 4, &seq, sizeof(seq));
+	tcp[13] = own[1];
+	checksum_store(tcp + 16, c->tcp_sum + htobe16(tcp_len) + seq + flags + payload);
 }
 
 /* A checksum the guest left open: its field holds the pseudo header's sum (virtio 1.2 §5.1.6.2). */
@@ -236,22 +272,32 @@ uint32_t packet_write(const struct frame_out *out, uint8_t outer_len, uint8_t *b
 	return len;
 }
 
-/* The next segment. */
-static uint32_t write_segment(struct packet_cursor *c, uint8_t *buf, uint32_t cap)
+/* The next segment without its first @skip bytes. */
+static uint32_t write_segment(struct packet_cursor *c, uint32_t skip, uint8_t *buf, uint32_t cap)
 {
-	uint32_t part = c->payload_len - c->done, len;
+	uint32_t part = c->payload_len - c->done, len = c->headers_len - skip;
+	uint64_t sum = 0;
 
 	if (part > c->out->f->offload.gso_size)
 		part = c->out->f->offload.gso_size;
-	if (c->headers_len + part > cap)
+	if (len + part > cap)
 		return 0;
-	len = copy_front(c->out, buf, c->headers_len);
-	len += copy_payload(c, buf + len, part);
-	finish_segment(c, buf, len, c->done + part == c->payload_len);
-	if (c->outer_len != 0)
+	copy_short(buf, c->headers + skip, len);
+	len += copy_payload(c, buf + len, part, &sum);
+	finish_segment(c, buf + c->l3_off - skip, len + skip - c->l3_off,
+		       c->done + part == c->payload_len, sum);
+	if (c->outer_len != 0 && skip == 0)
 		finish_outer(buf, c->outer_len, len);
 	c->done += part;
+	c->n_sent++;
 	return len;
+}
+
+uint32_t packet_next_inner(struct packet_cursor *c, uint8_t *buf, uint32_t cap)
+{
+	if (packet_is_done(c))
+		return 0;
+	return write_segment(c, (uint32_t)(c->outer_len - VXLAN_HDR_LEN), buf, cap);
 }
 
 uint32_t packet_next(struct packet_cursor *c, uint8_t *buf, uint32_t cap)
@@ -260,12 +306,10 @@ uint32_t packet_next(struct packet_cursor *c, uint8_t *buf, uint32_t cap)
 
 	if (packet_is_done(c))
 		return 0;
-	if (c->segmented) {
-		len = write_segment(c, buf, cap);
-	} else {
-		len = packet_write(c->out, c->outer_len, buf, cap);
-		c->done = len != 0 ? c->payload_len : 0;
-	}
-	c->n_sent = (uint16_t)(c->n_sent + (len != 0));
+	if (c->segmented)
+		return write_segment(c, 0, buf, cap);
+	len = packet_write(c->out, c->outer_len, buf, cap);
+	c->done = len != 0 ? c->payload_len : 0;
+	c->n_sent = len != 0;
 	return len;
 }

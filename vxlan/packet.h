@@ -6,12 +6,16 @@
  * its own outer headers, inner IP length and id, TCP sequence number, flags and checksums. Frames that need no segmentation go
  * through the same function and come out as one packet.
  *
- * Payload bytes are copied first and summed afterwards, in the copy: guest memory may change in between.
+ * Payload bytes are summed as they are copied, each read once: guest memory may change in between. What the headers of all segments have
+ * in common is laid out and summed once per frame.
  */
 #ifndef VXLAN_PACKET_H
 #define VXLAN_PACKET_H
 
 #include "frame.h"
+
+/* A snapshot may have grown into its head room. */
+#define PACKET_HEADERS_MAX (FRAME_PREFIX_MAX + FRAME_HDR_ROOM + FRAME_HDR_MAX)
 
 struct packet_cursor {
 	const struct frame_out *out;
@@ -26,6 +30,13 @@ struct packet_cursor {
 	/* inner header offsets from the packet's first byte; only with gso */
 	uint16_t l3_off, l4_off;
 	bool l3_is_v6, segmented;
+	uint8_t tcp_flags;
+	uint16_t ip_id; /* of the first segment */
+	uint32_t tcp_seq;
+	uint64_t ip_sum; /* of the inner IPv4 header without length, id and checksum */
+	uint64_t
+		tcp_sum; /* of pseudo header and TCP header without length, sequence number, flags and checksum */
+	uint8_t headers[PACKET_HEADERS_MAX]; /* of every segment; what differs is 0 in it */
 };
 
 /**
@@ -48,6 +59,14 @@ enum drop_reason packet_start(struct packet_cursor *c, const struct frame_out *o
  * tells.
  */
 uint32_t packet_next(struct packet_cursor *c, uint8_t *buf, uint32_t cap);
+
+/**
+ * packet_next_inner() - Write the next segment without what is outside its VXLAN header
+ *
+ * For the second and following ones of a row that has one outer Ethernet, IP and UDP header. Only with c->segmented and an outer
+ * header. Return: as packet_next().
+ */
+uint32_t packet_next_inner(struct packet_cursor *c, uint8_t *buf, uint32_t cap);
 
 /**
  * packet_write() - Write a frame that needs no segmentation, all at once
