@@ -293,6 +293,36 @@ static void why_complete(struct err *why, const struct model_port *port, int rc)
 		cause.text[0] != '\0' ? cause.text : strerror(-rc));
 }
 
+bool apply_opens_again(const struct model_port *port)
+{
+	return strcmp(port->spec.type, MODEL_TYPE_UPLINK) == 0 &&
+	       port->uplink.config.pci[0] == '\0';
+}
+
+void apply_open_again(struct apply *apply)
+{
+	bool opened = false;
+
+	for (size_t i = 0; i < apply->model->n_ports; i++) {
+		const struct model_port *port = apply->model->ports[i];
+		struct live_port *live = &apply->live[port->index], again;
+		struct err why = {.text = ""};
+
+		if (live->port != NULL || live->error[0] == '\0' || !apply_opens_again(port))
+			continue;
+		if (live_open(&again, port, &why) != 0) {
+			why_complete(&why, port, -EIO);
+			snprintf(live->error, sizeof(live->error), "%.255s", why.text);
+			continue;
+		}
+		*live = again;
+		opened = true;
+		log_info("port \"%s\": is there at last", port->spec.name);
+	}
+	if (opened && apply_republish(apply) != 0)
+		log_error("out of memory: ports stay out until the next change");
+}
+
 static int ports_open(struct apply *apply, const struct model *next, const bool *open,
 		      bool tolerant, struct err *err)
 {
@@ -314,7 +344,9 @@ static int ports_open(struct apply *apply, const struct model *next, const bool 
 		why_complete(&why, port, rc);
 		if (!tolerant)
 			return err_set(err, -rc, "%s", why.text);
-		log_error("%s; the port is left out, name it in a request to try again", why.text);
+		log_error("%s; the port is left out, %s", why.text,
+			  apply_opens_again(port) ? "and tried again"
+						  : "name it in a request to try again");
 		snprintf(live->error, sizeof(live->error), "%.255s", why.text);
 	}
 	return 0;

@@ -97,6 +97,15 @@ int apply_prepare(struct apply *apply, struct model *next, bool tolerant, struct
 void apply_commit(struct apply *apply);
 void apply_abort(struct apply *apply);
 
+/**
+ * apply_open_again() - Try ports that were left out once more, and publish those that open
+ *
+ * Of those that apply_opens_again() names: uplinks on kernel interfaces, whose UDP port another program had. Other ports wait to be
+ * named. Not between prepare and commit.
+ */
+void apply_open_again(struct apply *apply);
+bool apply_opens_again(const struct model_port *port);
+
 /** apply_flapped() - Let a port's link be down for a while, from apply_republish() on. Return: whether that is new. */
 bool apply_flapped(struct apply *apply, const struct model_port *port, bool is_down);
 

@@ -51,7 +51,7 @@ void counters_status(const struct live_port *live, struct port_status *status)
 		status->running = true;
 		status->n_queues = 1;
 	} else {
-		snprintf(status->detail, sizeof(status->detail), "%.127s", live->error);
+		snprintf(status->detail, sizeof(status->detail), "%s", live->error);
 	}
 	status->detail[sizeof(status->detail) - 1] = '\0';
 }

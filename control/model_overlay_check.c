@@ -81,6 +81,24 @@ void model_overlay_derive(struct model *model, struct problems *problems)
 	}
 }
 
+/* @port wants the interface that @there has. */
+static void interface_taken(const struct model_port *port, const struct model_port *there,
+			    struct problems *problems)
+{
+	bool of_labs = port->owner[0] != '\0' && there->owner[0] != '\0';
+
+	if (of_labs && strcmp(port->owner, there->owner) != 0)
+		problems_add(problems, PROBLEM_STATE,
+			     "uplink \"%s\": lab %s has interface %s; `netloom down %s` first, or "
+			     "give one of them another interface",
+			     port->spec.name, there->owner, port->spec.ifname, there->owner);
+	else
+		problems_add(problems, PROBLEM_PARAMS,
+			     "uplink \"%s\": interface %s is uplink \"%s\" already; let VTEPs "
+			     "name that one, or remove it first",
+			     port->spec.name, port->spec.ifname, there->spec.name);
+}
+
 static void uplinks_check(const struct model *model, struct problems *problems)
 {
 	const struct model_port *first = overlay_uplink_at(model, 0), *uplink, *other;
@@ -94,11 +112,12 @@ static void uplinks_check(const struct model *model, struct problems *problems)
 				     first->spec.name, first->uplink.config.udp_port);
 		for (uint16_t j = 0; j < i; j++) {
 			other = overlay_uplink_at(model, j);
-			if (strcmp(other->spec.ifname, uplink->spec.ifname) == 0)
-				problems_add(problems, PROBLEM_PARAMS,
-					     "uplink \"%s\": interface %s is uplink \"%s\" already",
-					     uplink->spec.name, uplink->spec.ifname,
-					     other->spec.name);
+			if (strcmp(other->spec.ifname, uplink->spec.ifname) != 0)
+				continue;
+			if (other->index == SNAPSHOT_NONE && uplink->index != SNAPSHOT_NONE)
+				interface_taken(other, uplink, problems);
+			else
+				interface_taken(uplink, other, problems);
 		}
 	}
 }

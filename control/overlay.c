@@ -85,6 +85,7 @@ static void settled(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	apply_open_again(overlay->apply);
 	overlay_sync(apply_model(overlay->apply), apply_live_all(overlay->apply), overlay);
 	took_us = (clock_now_ns() - begin) / 1000;
 	overlay->settle_us = 4 * took_us < SETTLE_US	   ? SETTLE_US

@@ -72,7 +72,7 @@ struct port_status {
 	uint32_t ring_size;
 	uint64_t n_connects;
 	uint64_t n_bad_rings; /* times a queue was stopped for a malformed ring */
-	char detail[128];     /* a sentence when something is wrong, "" otherwise */
+	char detail[256];     /* a sentence when something is wrong, "" otherwise */
 	const char *io;	      /* how frames move where there are several ways: "af_xdp"; NULL */
 	char io_detail[128];  /* why so, or how exactly; "" */
 };

@@ -9,8 +9,9 @@ Exit status: 0 passed, 77 skipped, else failed.
 """
 import json
 import re
+import socket
 
-from overlay_lab import ip, main, step
+from overlay_lab import inside, ip, main, step, wait_for
 
 LISTS = ("switch.list", "port.list", "uplink.list", "vtep.list", "vni.list")
 
@@ -88,6 +89,27 @@ def taken_port_is_said(host):
     assert host.call("uplink.list")["uplinks"][0]["running"]
 
 
+def taken_port_is_had_when_it_is_free(host):
+    """Somebody else had it while netloomd started: said, tried again, and all is as it was."""
+    host.daemon.terminate()
+    host.daemon.wait(60)
+    with inside(host.netns):
+        other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    other.bind(("192.0.2.1", 4789))
+    host.start()
+    uplink = host.call("uplink.list")["uplinks"][0]
+    assert not uplink["running"] and "choose another udp_port" in uplink["detail"], uplink
+    other.close()
+    wait_for("the UDP port", lambda: host.call("uplink.list")["uplinks"][0]["running"])
+
+
+def interface_of_another_lab_is_said(host):
+    host.call("uplink.set", name="one/up", ifname="u9", local=["192.0.2.9"], owner="one")
+    said = host.refused("uplink.set", name="another/up", ifname="u9", local=["192.0.2.10"], owner="another")
+    assert "lab one has interface u9" in said and "`netloom down one`" in said, said
+    host.call("uplink.delete", name="one/up")
+
+
 def owner_gets_all_or_nothing(host):
     mine = dict(owner="lab", switches=[{"name": "lab/s"}],
                 ports=[{"name": "lab/up", "type": "uplink", "ifname": "u1", "local": ["198.51.100.1"]}],
@@ -123,6 +145,8 @@ def refusals(lab):
     step(nonsense_is_refused, host)
     step(what_is_not_there_is_said, host)
     step(taken_port_is_said, host)
+    step(taken_port_is_had_when_it_is_free, host)
+    step(interface_of_another_lab_is_said, host)
     step(owner_gets_all_or_nothing, host)
     step(all_goes_when_told, host)
 
