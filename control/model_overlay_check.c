@@ -171,6 +171,10 @@ void model_overlay_check(const struct model *model, struct problems *problems)
 	struct overlay_spec *spec;
 
 	uplinks_check(model, problems);
+	if (model->n_vteps > VTEP_PEERS_MAX)
+		problems_add(problems, PROBLEM_PARAMS,
+			     "%zu VTEPs: there is room for %d; remove those of hosts that are gone",
+			     model->n_vteps, VTEP_PEERS_MAX);
 	for (size_t i = 0; i < model->n_vteps; i++)
 		vtep_check(model, model->vteps[i], problems);
 	for (size_t i = 0; i < model->n_vnis; i++)

@@ -177,37 +177,62 @@ static const struct vtep_info *vtep_find(const struct overlay_control *overlay, 
 		       : bsearch(&key, overlay->vteps, overlay->n_vteps, sizeof(key), vtep_compare);
 }
 
-/* A VNI keeps its slot while it lives; counters of a new one begin at zero. Return: sorted, NULL without memory. */
+/*
+ * Slots of counters: one is kept while its object lives. Those of objects that go are given to new ones only where there are not enough
+ * others: the workers may still count the last frames there.
+ */
+struct slots {
+	bool *used; /* [max] */
+	uint32_t max;
+	uint16_t next;
+};
+
+static bool slots_init(struct slots *slots, uint32_t max)
+{
+	*slots = (struct slots){.used = calloc(max, sizeof(*slots->used)), .max = max};
+	return slots->used != NULL;
+}
+
+/* A free one. There is one: no more objects than @max are let in. */
+static uint16_t slots_take(struct slots *slots)
+{
+	while (slots->used[slots->next])
+		slots->next++;
+	slots->used[slots->next] = true;
+	return slots->next;
+}
+
+/* Return: sorted, counters of new ones zero; NULL without memory. */
 static struct vni_info *vnis_new(const struct overlay_control *overlay, struct overlay_spec *spec)
 {
 	struct vni_info *vnis = calloc(spec->spec.n_vnis + 1, sizeof(*vnis));
-	bool *used = calloc(VTEP_VNIS_MAX, sizeof(*used));
-	uint16_t next = 0;
+	struct slots slots;
 
-	if (vnis == NULL || used == NULL) {
+	if (!slots_init(&slots, VTEP_VNIS_MAX) || vnis == NULL) {
 		free(vnis);
-		free(used);
+		free(slots.used);
 		return NULL;
 	}
 	for (size_t i = 0; i < overlay->n_vnis; i++)
-		used[overlay->vnis[i].slot] = true;
+		slots.used[overlay->vnis[i].slot] =
+			overlay->n_vnis + spec->spec.n_vnis <= slots.max;
 	for (uint32_t i = 0; i < spec->spec.n_vnis; i++) {
 		const struct vni_info *old = vni_find(overlay, spec->vnis[i].vni);
 
 		vnis[i].vni = spec->vnis[i].vni;
-		if (old != NULL) {
-			vnis[i].slot = old->slot;
-		} else {
-			while (used[next])
-				next++;
-			used[next] = true;
-			vnis[i].slot = next;
-			memset(overlay_counters(next), 0, sizeof(struct overlay_counters));
+		vnis[i].slot = old != NULL ? old->slot : VTEP_NONE;
+		if (old != NULL)
+			slots.used[old->slot] = true;
+	}
+	for (uint32_t i = 0; i < spec->spec.n_vnis; i++) {
+		if (vnis[i].slot == VTEP_NONE) {
+			vnis[i].slot = slots_take(&slots);
+			memset(overlay_counters(vnis[i].slot), 0, sizeof(struct overlay_counters));
 		}
 		spec->vnis[i].slot = vnis[i].slot;
 	}
 	qsort(vnis, spec->spec.n_vnis, sizeof(*vnis), vni_compare);
-	free(used);
+	free(slots.used);
 	return vnis;
 }
 
@@ -215,31 +240,31 @@ static struct vni_info *vnis_new(const struct overlay_control *overlay, struct o
 static struct vtep_info *vteps_new(const struct overlay_control *overlay, const struct model *model)
 {
 	struct vtep_info *vteps = calloc(model->n_vteps + 1, sizeof(*vteps));
-	bool *used = calloc(2 * VTEP_PEERS_MAX, sizeof(*used));
-	uint16_t next = 0;
+	struct slots slots;
 
-	if (vteps == NULL || used == NULL) {
+	if (!slots_init(&slots, VTEP_PEERS_MAX) || vteps == NULL) {
 		free(vteps);
-		free(used);
+		free(slots.used);
 		return NULL;
 	}
 	for (size_t i = 0; i < overlay->n_vteps; i++)
-		used[overlay->vteps[i].slot] = true;
+		slots.used[overlay->vteps[i].slot] = overlay->n_vteps + model->n_vteps <= slots.max;
 	for (size_t i = 0; i < model->n_vteps; i++) {
 		const struct vtep_info *old = vtep_find(overlay, model->vteps[i]->name);
 
 		memcpy(vteps[i].name, model->vteps[i]->name, PORT_NAME_MAX);
-		if (old != NULL) {
-			vteps[i].slot = old->slot;
-			continue;
-		}
-		while (used[next])
-			next++;
-		used[next] = true;
-		vteps[i].slot = next;
-		memset(overlay_vtep_counters(next), 0, sizeof(struct overlay_vtep_counters));
+		vteps[i].slot = old != NULL ? old->slot : VTEP_NONE;
+		if (old != NULL)
+			slots.used[old->slot] = true;
 	}
-	free(used);
+	for (size_t i = 0; i < model->n_vteps; i++) {
+		if (vteps[i].slot != VTEP_NONE)
+			continue;
+		vteps[i].slot = slots_take(&slots);
+		memset(overlay_vtep_counters(vteps[i].slot), 0,
+		       sizeof(struct overlay_vtep_counters));
+	}
+	free(slots.used);
 	return vteps;
 }
 

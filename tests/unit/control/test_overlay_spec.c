@@ -103,6 +103,23 @@ static void peers_get_what_their_vtep_and_uplink_say(void **state)
 	assert_int_equal(b->src_port_min, 49152);
 }
 
+static void more_vteps_than_there_are_counters_for_are_refused(void **state)
+{
+	enum { N = VTEP_PEERS_MAX + 1, EACH = 80 };
+	char *vteps = malloc((size_t)N * EACH);
+	size_t at = 0;
+
+	(void)state;
+	assert_non_null(vteps);
+	for (int i = 0; i < N; i++)
+		at += (size_t)snprintf(
+			vteps + at, EACH,
+			"%s{\"name\":\"v%d\",\"uplink\":\"u4\",\"remote\":\"10.1.%d.%d\"}%s",
+			i == 0 ? "[" : "", i, i / 200, 1 + i % 200, i == N - 1 ? "]" : ",");
+	refused(vteps, "[]", "4097 VTEPs: there is room for 4096");
+	free(vteps);
+}
+
 static void source_address_is_of_the_same_uplink_and_family(void **state)
 {
 	(void)state;
@@ -237,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(peers_get_what_their_vtep_and_uplink_say),
+		TEST(more_vteps_than_there_are_counters_for_are_refused),
 		TEST(source_address_is_of_the_same_uplink_and_family),
 		TEST(named_vteps_are_flooded_to_and_others_may_join),
 		TEST(ports_stand_for_each_vtep_on_each_switch),
