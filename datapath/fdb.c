@@ -29,6 +29,14 @@ void fdb_prefetch(const struct fdb *fdb, uint64_t hash)
 	__builtin_prefetch(bucket_first(fdb, hash));
 }
 
+uint64_t fdb_hash_prefetch(const struct fdb *fdb, uint32_t fid, uint64_t mac)
+{
+	uint64_t hash = fdb_hash(fdb, fid, mac);
+
+	fdb_prefetch(fdb, hash);
+	return hash;
+}
+
 int fdb_lookup_hashed(const struct fdb *fdb, uint64_t hash, uint32_t fid, uint64_t mac,
 		      uint8_t *flags)
 {

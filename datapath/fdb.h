@@ -75,6 +75,8 @@ int fdb_lookup(const struct fdb *fdb, uint32_t fid, uint64_t mac, uint8_t *flags
  * @mac: as from fdb_mac()
  */
 uint64_t fdb_hash(const struct fdb *fdb, uint32_t fid, uint64_t mac);
+/** fdb_hash_prefetch() - fdb_hash() and fdb_prefetch() */
+uint64_t fdb_hash_prefetch(const struct fdb *fdb, uint32_t fid, uint64_t mac);
 void fdb_prefetch(const struct fdb *fdb, uint64_t hash);
 int fdb_lookup_hashed(const struct fdb *fdb, uint64_t hash, uint32_t fid, uint64_t mac,
 		      uint8_t *flags);

@@ -48,11 +48,9 @@ static inline uint64_t find_bucket(struct burst *b, const struct frame *f,
 				   const struct port_config *in)
 {
 	uint32_t fid = FDB_FID(in->sw, f->vid);
-	uint64_t hash = fdb_hash(b->cfg->fdb, fid, fdb_mac(f->hdr + 6));
+	uint64_t hash = fdb_hash_prefetch(b->cfg->fdb, fid, fdb_mac(f->hdr + 6));
 
-	fdb_prefetch(b->cfg->fdb, hash);
-	b->dst_hash[f->run] = fdb_hash(b->cfg->fdb, fid, fdb_mac(f->hdr));
-	fdb_prefetch(b->cfg->fdb, b->dst_hash[f->run]);
+	b->dst_hash[f->run] = fdb_hash_prefetch(b->cfg->fdb, fid, fdb_mac(f->hdr));
 	return hash;
 }
 

@@ -291,22 +291,22 @@ static enum drop_reason inner_untag(struct frame *f, uint8_t treatment, struct f
 }
 
 /*
- * The next packet of a row: IPv4 without options, fragments, marks or a UDP checksum, from the same VTEP for the same VNI, with
- * an untagged frame inside. All is checked that is checked below; what differs in any way is left to that.
+ * The next packet of a row: IPv4 without options, fragments, marks or a UDP checksum, from the same VTEP, for a VNI it may send to,
+ * with an untagged frame inside. All is checked that is checked below; what differs in any way is left to that.
  *
- * Return: false with nothing changed if it is not that.
+ * Return: false with the frame untouched if it is not that.
  */
-static inline bool decap_again(const struct vtep_table *table, const struct known *known,
-			       struct frame *f, struct frame_seg *segs)
+static inline bool decap_again(const struct vtep_table *table, struct known *known, struct frame *f,
+			       struct frame_seg *segs)
 {
 	static const uint8_t ip4_udp[4] = {0x08, 0x00, 0x45, 0x00}; /* type, version and IHL */
 	const uint8_t *hdr = f->hdr, *udp = hdr + WIRE_ETH_LEN + WIRE_IP4_LEN;
 	uint64_t addresses, known_addresses;
-	uint32_t front, want, total, udp_len;
+	uint32_t front, want, total, udp_len, vni;
+	int32_t vni_index;
 	uint16_t type;
 
-	if (known->vni == VNI_NONE || known->addresses_len != 8 ||
-	    f->hdr_len < VXLAN_OUTER_LEN4 + WIRE_ETH_LEN)
+	if (known->addresses_len != 8 || f->hdr_len < VXLAN_OUTER_LEN4 + WIRE_ETH_LEN)
 		return false;
 	memcpy(&front, hdr + 12, sizeof(front));
 	memcpy(&want, ip4_udp, sizeof(want));
@@ -316,8 +316,7 @@ static inline bool decap_again(const struct vtep_table *table, const struct know
 	    addresses != known_addresses || hdr[WIRE_ETH_LEN + 9] != WIRE_PROTO_UDP ||
 	    (wire_get16(hdr + WIRE_ETH_LEN + 6) & 0x3fff) != 0 ||
 	    wire_get16(udp + 2) != table->udp_port || wire_get16(udp + 6) != 0 ||
-	    (udp[WIRE_UDP_LEN] & VXLAN_FLAG_VNI) == 0 ||
-	    wire_get32(udp + WIRE_UDP_LEN + 4) >> 8 != known->vni)
+	    (udp[WIRE_UDP_LEN] & VXLAN_FLAG_VNI) == 0)
 		return false;
 	total = wire_get16(hdr + WIRE_ETH_LEN + 2);
 	udp_len = wire_get16(udp + 4);
@@ -328,6 +327,14 @@ static inline bool decap_again(const struct vtep_table *table, const struct know
 	    f->offload.gso != FRAME_GSO_NONE ||
 	    checksum_fold(checksum_sum_ip4(hdr + WIRE_ETH_LEN)) != UINT16_MAX)
 		return false;
+	vni = wire_get32(udp + WIRE_UDP_LEN + 4) >> 8;
+	if (__builtin_expect(vni != known->vni, 0)) {
+		vni_index = vtep_member_find(table, known->peer, vni);
+		if (vni_index < 0)
+			return false;
+		known->vni = vni;
+		known->vni_index = (uint16_t)vni_index;
+	}
 	offload_move(&f->offload, VXLAN_OUTER_LEN4);
 	pull_window(f, VXLAN_OUTER_LEN4, udp_len - WIRE_UDP_LEN - VXLAN_HDR_LEN, segs);
 	return true;

@@ -91,12 +91,15 @@ static inline void write_outer(uint8_t *outer, const struct vtep_peer *peer, uin
 
 /*
  * As many frames from the first on as need nothing special: to one peer over IPv4 without a UDP checksum, with one next hop; nothing
- * in front, nothing to cut, not too big. On its own so that what is the same for all stays in registers.
+ * to cut, not too big; with something in front of all of them, or of none (@has_tags, a constant). On its own so that what is the
+ * same for all stays in registers.
  *
  * Return: how many; the next one is not of this kind.
  */
-static uint16_t encap_row(const struct vtep_table *table, struct frame_out *outs,
-			  struct encap_dest *dests, uint16_t n)
+__attribute__((always_inline)) static inline uint16_t encap_row(const struct vtep_table *table,
+								struct frame_out *outs,
+								struct encap_dest *dests,
+								uint16_t n, const bool has_tags)
 {
 	const struct vtep_peer *peer = &table->peers[dests[0].peer];
 	const uint32_t ip_sum = peer->ip_sum, inner_max = peer->inner_max;
@@ -110,14 +113,24 @@ static uint16_t encap_row(const struct vtep_table *table, struct frame_out *outs
 	for (i = 0; i < n; i++) {
 		struct frame_out *out = &outs[i];
 		const struct frame *f = out->f;
-		uint32_t len = f->len - out->skip;
+		uint32_t len = frame_out_len(out);
+		uint8_t inner[INNER_PREFIX_MAX];
 		uint8_t *ip = out->prefix + WIRE_ETH_LEN, *udp = ip + WIRE_IP4_LEN, tos;
 		uint16_t total;
 
-		if (dests[i].peer != first_peer || out->prefix_len != 0 ||
+		if (dests[i].peer != first_peer ||
+		    (has_tags ? out->prefix_len == 0 || out->prefix_len > INNER_PREFIX_MAX
+			      : out->prefix_len != 0) ||
 		    f->offload.gso != FRAME_GSO_NONE || len > inner_max)
 			break;
-		memcpy(out->prefix, peer->outer, PLAIN_BYTES);
+		/* Always all the bytes there may be: fixed sizes are copied without a loop. */
+		if (!has_tags) {
+			memcpy(out->prefix, peer->outer, PLAIN_BYTES);
+		} else {
+			memcpy(inner, out->prefix, sizeof(inner));
+			memcpy(out->prefix, peer->outer, PLAIN_BYTES);
+			memcpy(out->prefix + VXLAN_OUTER_LEN4, inner, sizeof(inner));
+		}
 		tos = (uint8_t)(tos_fixed | (inner_tos(f) & tos_mask));
 		total = (uint16_t)(len + VXLAN_OUTER_LEN4 - WIRE_ETH_LEN);
 		ip[1] = tos;
@@ -126,12 +139,24 @@ static uint16_t encap_row(const struct vtep_table *table, struct frame_out *outs
 		wire_put16(udp, entropy_port(l4_flow_hash(f), port_min, port_max));
 		wire_put16(udp + 4, (uint16_t)(total - WIRE_IP4_LEN));
 		wire_put32(udp + WIRE_UDP_LEN + 4, table->vnis[dests[i].vni].vni << 8);
-		out->prefix_len = VXLAN_OUTER_LEN4;
+		out->prefix_len = (uint8_t)(out->prefix_len + VXLAN_OUTER_LEN4);
 		out->drop = DROP_NONE;
 		dests[i].uplink = uplink;
 		dests[i].outer_len = VXLAN_OUTER_LEN4;
 	}
 	return i;
+}
+
+static uint16_t encap_row_plain(const struct vtep_table *table, struct frame_out *outs,
+				struct encap_dest *dests, uint16_t n)
+{
+	return encap_row(table, outs, dests, n, false);
+}
+
+static uint16_t encap_row_tagged(const struct vtep_table *table, struct frame_out *outs,
+				 struct encap_dest *dests, uint16_t n)
+{
+	return encap_row(table, outs, dests, n, true);
 }
 
 uint16_t encap_burst(const struct vtep_table *table, struct frame_out *outs,
@@ -148,7 +173,8 @@ uint16_t encap_burst(const struct vtep_table *table, struct frame_out *outs,
 		uint8_t inner[INNER_PREFIX_MAX];
 		uint16_t udp_len = 0, hop = 0, row;
 
-		row = encap_row(table, out, &dests[i], (uint16_t)(n - i));
+		row = (out->prefix_len == 0 ? encap_row_plain : encap_row_tagged)(
+			table, out, &dests[i], (uint16_t)(n - i));
 		if (row > 0) {
 			kept = (uint16_t)(kept + row);
 			i = (uint16_t)(i + row - 1);
