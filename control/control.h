@@ -19,6 +19,7 @@ struct ageing;
 struct carrier;
 struct eyes;
 struct overlay_control;
+struct page_child;
 struct rpc_server;
 struct watch;
 
@@ -29,6 +30,7 @@ struct control {
 	struct overlay_control *overlay; /* NULL in tests of control alone */
 	struct eyes *eyes;
 	struct rpc_server *rpc;	   /* NULL until it listens */
+	struct page_child *page;   /* NULL: netloomd has no page served */
 	struct carrier *carrier;   /* NULL in tests of control alone */
 	struct watch *watch;	   /* what `events` tells; NULL in tests of control alone */
 	struct event *datapath_ev; /* datapath_event_fd() */

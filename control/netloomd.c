@@ -23,6 +23,7 @@
 #include "lock.h"
 #include "metrics.h"
 #include "options.h"
+#include "page_child.h"
 #include "rpc/server.h"
 #include "telemetry.h"
 #include "watch.h"
@@ -150,6 +151,8 @@ static int serve(struct options *options, struct err *err)
 		rc = metrics_server_new(&control, options->metrics, &metrics, err);
 	if (rc == 0 && options->datapath.telemetry != NULL)
 		rc = telemetry_new(&control, &telemetry, err);
+	if (rc == 0 && options->web != NULL)
+		rc = page_child_new(control.base, options->web, &control.page, err);
 	if (rc != 0)
 		goto no_metrics;
 	log_info("version %s serves %s, %u datapath thread%s", NETLOOM_VERSION, options->socket,
@@ -157,6 +160,8 @@ static int serve(struct options *options, struct err *err)
 	event_base_dispatch(control.base);
 
 no_metrics:
+	page_child_free(control.page);
+	control.page = NULL;
 	telemetry_free(telemetry);
 	metrics_server_free(metrics);
 	rpc_server_free(control.rpc);

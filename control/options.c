@@ -46,6 +46,10 @@ static const char help[] =
 	"  --metrics LISTEN   Prometheus metrics at http://LISTEN/metrics; LISTEN is PORT (on "
 	"loopback),\n"
 	"                     ADDRESS:PORT or [ADDRESS6]:PORT, by custom 9177 (default: none)\n"
+	"  --web LISTEN       have the page served, by a `netloom web` that starts and ends with "
+	"netloomd;\n"
+	"                     `netloom web` then prints its address and token; by custom 9180 "
+	"(default: none)\n"
 	"  --telemetry NAME   DPDK's telemetry socket, with commands under /netloom/:\n"
 	"                     dpdk-telemetry.py -f NAME (default: none)\n"
 	"  --log-level LEVEL  error, warning, info (default) or debug\n"
@@ -70,6 +74,7 @@ enum option_key {
 	OPT_HUGE,
 	OPT_NO_HUGE,
 	OPT_METRICS,
+	OPT_WEB,
 	OPT_TELEMETRY,
 	OPT_LOG_LEVEL,
 	OPT_FOREGROUND,
@@ -87,6 +92,7 @@ static const struct option long_options[] = {
 	{"huge", no_argument, NULL, OPT_HUGE},
 	{"no-huge", no_argument, NULL, OPT_NO_HUGE},
 	{"metrics", required_argument, NULL, OPT_METRICS},
+	{"web", required_argument, NULL, OPT_WEB},
 	{"telemetry", required_argument, NULL, OPT_TELEMETRY},
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
 	{"foreground", no_argument, NULL, OPT_FOREGROUND},
@@ -171,6 +177,9 @@ static int option_apply(int key, const char *value, struct options *options, str
 	case OPT_METRICS:
 		options->metrics = value;
 		return 0;
+	case OPT_WEB:
+		options->web = value;
+		return 0;
 	case OPT_TELEMETRY:
 		if (value[0] == '\0' || strlen(value) > 32 ||
 		    strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(value))
@@ -193,13 +202,21 @@ static int option_apply(int key, const char *value, struct options *options, str
 static int paths_default(struct options *options, struct err *err)
 {
 	const char *rundir = getenv("NETLOOM_RUNDIR");
+	char socket[PATH_MAX];
 
 	if (rundir == NULL || rundir[0] == '\0')
 		rundir = RUNDIR_DEFAULT;
 	if (strlen(rundir) >= PATH_MAX - 32)
 		return err_set(err, EINVAL, "NETLOOM_RUNDIR is too long");
+	snprintf(socket, sizeof(socket), "%s/netloomd.sock", rundir);
 	if (options->socket[0] == '\0')
-		snprintf(options->socket, PATH_MAX, "%s/netloomd.sock", rundir);
+		strcpy(options->socket, socket);
+	if (options->web != NULL && strcmp(options->socket, socket) != 0)
+		return err_set(
+			err, EINVAL,
+			"--web: the page looks for the socket at %s; set NETLOOM_RUNDIR instead "
+			"of --socket",
+			socket);
 	if (options->state[0] == '\0')
 		snprintf(options->state, PATH_MAX, "%s/state.json", rundir);
 	return 0;

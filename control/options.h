@@ -16,6 +16,7 @@ struct options {
 	char state[PATH_MAX];
 	char pidfile[PATH_MAX]; /* "" for none */
 	const char *metrics;	/* [ADDRESS:]PORT, borrowed from argv; NULL for none */
+	const char *web;	/* the same for the page */
 	enum hugepage_choice hugepages;
 	enum log_level log_level;
 	struct datapath_options datapath; /* hugepages is decided later */

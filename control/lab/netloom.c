@@ -112,10 +112,12 @@ static const struct command commands[] = {
 	 "if it has one, else of --speed: a virtual cable has no speed of its own.\n\n"
 	 "q quits, s sorts by the next column, space pauses, arrows and page keys scroll.\n",
 	 cmd_top},
-	{"web", "[--listen [ADDRESS:]PORT] [--host NAME]... [LAB]",
+	{"web", "[--listen [ADDRESS:]PORT] [--host NAME]... [--attached] [LAB]",
 	 "the page: the topology, live, in a browser",
 	 "  netloom web                                  prints the address to open, token "
 	 "included\n"
+	 "  netloomd --web 9180                          serves it by itself; `netloom web` then "
+	 "prints where\n"
 	 "  netloom web --listen 0                       any free port\n"
 	 "  netloom web --listen 192.0.2.7:9180 --host lab.example\n\n"
 	 "Links by load, rates, VLANs, stations, drops as sentences; cut and impair links, start "
@@ -130,7 +132,8 @@ static const struct command commands[] = {
 	 "HTTP "
 	 "that\n"
 	 "whoever is on the way can read.\n\n"
-	 "  --host NAME   also answer to this name (addresses and localhost always)\n",
+	 "  --host NAME   also answer to this name (addresses and localhost always)\n"
+	 "  --attached    end when standard input does: what netloomd --web starts\n",
 	 cmd_web},
 	{"console", "LAB/NODE", "the VM's console; leave with Ctrl-]",
 	 "  netloom console campus/h1\n\n"

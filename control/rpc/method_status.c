@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "datapath.h"
+#include "page_child.h"
 #include "rpc/methods.h"
 #include "rpc/server.h"
 #include "watch.h"
@@ -81,6 +82,9 @@ void rpc_status(struct rpc_call *call)
 		"n_switches", (json_int_t)model->n_switches, "n_ports", (json_int_t)model->n_ports,
 		"generation", (json_int_t)apply_generation(call->control->apply), "owners",
 		owners_print(model));
+	if (page_child_url(call->control->page)[0] != '\0')
+		json_object_set_new(call->result, "web",
+				    json_string(page_child_url(call->control->page)));
 }
 
 void rpc_stop(struct rpc_call *call)
