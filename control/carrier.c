@@ -167,6 +167,8 @@ static void guest_tell(struct told *told)
 
 	guest_link_free(told->guest);
 	told->guest = NULL;
+	if (told->retry != NULL)
+		event_del(told->retry); /* of what was to be told before */
 	if (port == NULL || port->link.guest == MODEL_GUEST_NONE || !told->is_connected) {
 		told->is_told = true; /* nobody is there; told when he comes */
 		return;

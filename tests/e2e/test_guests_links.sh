@@ -86,22 +86,6 @@ END
 
 say "a second card, while they run"
 pids=$("$netloom" ps --json | python3 -c 'import json,sys; print([v["pid"] for v in json.load(sys.stdin)])')
-# What a plugging that was broken off left in h1's QEMU must not be in the way
-python3 - "$NETLOOM_RUNDIR/labs/bond/h1" <<'END' || fail "QMP"
-import json, socket, sys
-sock = socket.socket(socket.AF_UNIX)
-sock.connect(sys.argv[1] + "/control.sock")
-qmp = sock.makefile("rw")
-qmp.readline()
-address = {"type": "unix", "data": {"path": sys.argv[1] + "/eth2.sock"}}
-for command, arguments in (("qmp_capabilities", {}), ("chardev-add", {
-        "id": "net-eth2", "backend": {"type": "socket", "data": {"addr": address, "server": True, "wait": False}}})):
-    qmp.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-    qmp.flush()
-    while "event" in (answer := json.loads(qmp.readline())):
-        pass
-    assert "return" in answer, answer
-END
 echo '    - { endpoints: ["h1:eth2", "h2:eth2"], impair: { delay: 2ms } }' >>"$dir/lab.yaml"
 "$netloom" up --quiet --timeout 300 "$dir/lab.yaml" || fail "up with a second card"
 [ "$("$netloom" ps --json | python3 -c 'import json,sys; print([v["pid"] for v in json.load(sys.stdin)])')" = "$pids" ] ||
