@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "lab/rpc.h"
+#include "lab/term.h"
 
 struct show_subject {
 	const char *name;
@@ -47,6 +48,9 @@ void show_sflows_print(const json_t *list, const char *lab);
 /** show_list_fetch() - Objects of one list method; @lab: only those it owns, or NULL */
 int show_list_fetch(struct rpc *rpc, const char *method, const char *key, const char *lab,
 		    json_t **list, struct err *err);
+/** show_table() - Print a list as a table; @add fills the row of one item */
+void show_table(const json_t *list, const char *const *headings,
+		void (*add)(struct table *table, const json_t *item));
 /** show_names() - A list of strings with commas */
 void show_names(const json_t *list, char *text, size_t size);
 

@@ -51,39 +51,48 @@ void show_names(const json_t *list, char *text, size_t size)
 	}
 }
 
+void show_table(const json_t *list, const char *const *headings,
+		void (*add)(struct table *table, const json_t *item))
+{
+	struct table table;
+	const json_t *item;
+	size_t i;
+
+	table_init(&table, headings);
+	json_array_foreach (list, i, item)
+		add(&table, item);
+	table_print(&table, stdout);
+}
+
 int show_uplinks_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err)
 {
 	return show_list_fetch(rpc, "uplink.list", "uplinks", lab, list, err);
+}
+
+static void uplink_add(struct table *table, const json_t *uplink)
+{
+	bool running = json_is_true(json_object_get(uplink, "running"));
+	char text[128];
+
+	table_add(table, "%s", text_of(uplink, "name"));
+	table_add(table, "%s", text_of(uplink, "ifname"));
+	show_names(json_object_get(uplink, "local"), text, sizeof(text));
+	table_add(table, "%s", text);
+	table_add_colour(table, running ? TERM_GOOD : TERM_BAD, "%s", running ? "up" : "down");
+	table_add(table, "%s", text_of(uplink, "io"));
+	table_add(table, "%lld", number_of(json_object_get(uplink, "rx"), "pkts"));
+	table_add(table, "%lld", number_of(json_object_get(uplink, "tx"), "pkts"));
+	table_add(table, "%s",
+		  text_of(uplink, text_of(uplink, "detail")[0] != '\0' ? "detail" : "io_detail"));
 }
 
 void show_uplinks_print(const json_t *list, const char *lab)
 {
 	static const char *const headings[] = {"UPLINK",   "INTERFACE", "ADDRESSES", "STATE", "IO",
 					       ">RX PKTS", ">TX PKTS",	"WHY",	     NULL};
-	struct table table;
-	const json_t *uplink;
-	char text[128];
-	size_t i;
 
 	(void)lab;
-	table_init(&table, headings);
-	json_array_foreach (list, i, uplink) {
-		bool running = json_is_true(json_object_get(uplink, "running"));
-
-		table_add(&table, "%s", text_of(uplink, "name"));
-		table_add(&table, "%s", text_of(uplink, "ifname"));
-		show_names(json_object_get(uplink, "local"), text, sizeof(text));
-		table_add(&table, "%s", text);
-		table_add_colour(&table, running ? TERM_GOOD : TERM_BAD, "%s",
-				 running ? "up" : "down");
-		table_add(&table, "%s", text_of(uplink, "io"));
-		table_add(&table, "%lld", number_of(json_object_get(uplink, "rx"), "pkts"));
-		table_add(&table, "%lld", number_of(json_object_get(uplink, "tx"), "pkts"));
-		table_add(&table, "%s",
-			  text_of(uplink,
-				  text_of(uplink, "detail")[0] != '\0' ? "detail" : "io_detail"));
-	}
-	table_print(&table, stdout);
+	show_table(list, headings, uplink_add);
 }
 
 int show_vteps_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err)
@@ -116,35 +125,32 @@ static void traffic_add(struct table *table, const json_t *object)
 	table_add(table, "%lld", number_of(tx, "bytes"));
 }
 
+static void vtep_add(struct table *table, const json_t *vtep)
+{
+	bool usable = json_is_true(json_object_get(vtep, "usable"));
+	char drops[256];
+
+	drops_text(vtep, drops, sizeof(drops));
+	table_add(table, "%s", text_of(vtep, "name"));
+	table_add(table, "%s", text_of(vtep, "remote"));
+	table_add(table, "%s", text_of(vtep, "uplink"));
+	table_add_colour(table, usable ? TERM_GOOD : TERM_BAD, "%s",
+			 usable ? "reachable" : "unreachable");
+	table_add(table, "%lld of %lld", number_of(vtep, "resolved"), number_of(vtep, "next_hops"));
+	table_add(table, "%lld", number_of(vtep, "mtu"));
+	traffic_add(table, vtep);
+	table_add(table, "%s", drops);
+	table_add(table, "%s", text_of(vtep, "detail"));
+}
+
 void show_vteps_print(const json_t *list, const char *lab)
 {
 	static const char *const headings[] = {
 		"VTEP",	     "ADDRESS",	 "UPLINK",    "STATE", ">NEXT HOPS", ">MTU", ">RX PKTS",
 		">RX BYTES", ">TX PKTS", ">TX BYTES", "DROPS", "WHY",	     NULL};
-	struct table table;
-	const json_t *vtep;
-	char drops[256];
-	size_t i;
 
 	(void)lab;
-	table_init(&table, headings);
-	json_array_foreach (list, i, vtep) {
-		bool usable = json_is_true(json_object_get(vtep, "usable"));
-
-		drops_text(vtep, drops, sizeof(drops));
-		table_add(&table, "%s", text_of(vtep, "name"));
-		table_add(&table, "%s", text_of(vtep, "remote"));
-		table_add(&table, "%s", text_of(vtep, "uplink"));
-		table_add_colour(&table, usable ? TERM_GOOD : TERM_BAD, "%s",
-				 usable ? "reachable" : "unreachable");
-		table_add(&table, "%lld of %lld", number_of(vtep, "resolved"),
-			  number_of(vtep, "next_hops"));
-		table_add(&table, "%lld", number_of(vtep, "mtu"));
-		traffic_add(&table, vtep);
-		table_add(&table, "%s", drops);
-		table_add(&table, "%s", text_of(vtep, "detail"));
-	}
-	table_print(&table, stdout);
+	show_table(list, headings, vtep_add);
 }
 
 int show_vnis_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err)
@@ -161,35 +167,34 @@ static void state_add(struct table *table, const char *state)
 			 "%s", state);
 }
 
+static void vni_add(struct table *table, const json_t *vni)
+{
+	char vteps[128], drops[256];
+
+	show_names(json_object_get(vni, "vteps"), vteps, sizeof(vteps));
+	drops_text(vni, drops, sizeof(drops));
+	table_add(table, "%lld", number_of(vni, "vni"));
+	table_add(table, "%s", text_of(vni, "switch"));
+	table_add(table, "%lld", number_of(vni, "vlan"));
+	table_add(table, "%s", vteps);
+	state_add(table, text_of(vni, "state"));
+	table_add(table, "%lld", number_of(vni, "inner_mtu"));
+	traffic_add(table, vni);
+	table_add(table, "%lld", number_of(vni, "too_big_answers"));
+	table_add(table, "%lld", number_of(vni, "suppressed"));
+	table_add(table, "%s", drops);
+	table_add(table, "%s", text_of(vni, "detail"));
+}
+
 void show_vnis_print(const json_t *list, const char *lab)
 {
 	static const char *const headings[] = {">VNI",	   "SWITCH",	 ">VLAN",    "VTEPS",
 					       "STATE",	   ">INNER MTU", ">RX PKTS", ">RX BYTES",
 					       ">TX PKTS", ">TX BYTES",	 ">TOO BIG", ">SUPPRESSED",
 					       "DROPS",	   "WHY",	 NULL};
-	char vteps[128], drops[256];
-	struct table table;
-	const json_t *vni;
-	size_t i;
 
 	(void)lab;
-	table_init(&table, headings);
-	json_array_foreach (list, i, vni) {
-		show_names(json_object_get(vni, "vteps"), vteps, sizeof(vteps));
-		drops_text(vni, drops, sizeof(drops));
-		table_add(&table, "%lld", number_of(vni, "vni"));
-		table_add(&table, "%s", text_of(vni, "switch"));
-		table_add(&table, "%lld", number_of(vni, "vlan"));
-		table_add(&table, "%s", vteps);
-		state_add(&table, text_of(vni, "state"));
-		table_add(&table, "%lld", number_of(vni, "inner_mtu"));
-		traffic_add(&table, vni);
-		table_add(&table, "%lld", number_of(vni, "too_big_answers"));
-		table_add(&table, "%lld", number_of(vni, "suppressed"));
-		table_add(&table, "%s", drops);
-		table_add(&table, "%s", text_of(vni, "detail"));
-	}
-	table_print(&table, stdout);
+	show_table(list, headings, vni_add);
 }
 
 /* Neighbours are nobody's; their VNIs are. */
@@ -226,29 +231,27 @@ int show_neighbours_fetch(struct rpc *rpc, const char *lab, json_t **list, struc
 	return rc;
 }
 
+static void neighbour_add(struct table *table, const json_t *item)
+{
+	bool is_static = json_is_true(json_object_get(item, "static"));
+
+	table_add(table, "%lld", number_of(item, "vni"));
+	table_add(table, "%s", text_of(item, "ip"));
+	table_add(table, "%s", text_of(item, "mac"));
+	table_add(table, "%s", text_of(item, "port"));
+	table_add(table, "%s", text_of(item, "vtep"));
+	if (json_is_true(json_object_get(item, "contested")))
+		table_add_colour(table, TERM_WARN, "contested");
+	else
+		table_add(table, "%s", is_static ? "static" : "overheard");
+	table_add(table, "%lld s", number_of(item, "age_s"));
+}
+
 void show_neighbours_print(const json_t *list, const char *lab)
 {
 	static const char *const headings[] = {">VNI", "ADDRESS", "MAC",  "PORT",
 					       "VTEP", "KIND",	  ">AGE", NULL};
-	struct table table;
-	const json_t *item;
-	size_t i;
 
 	(void)lab;
-	table_init(&table, headings);
-	json_array_foreach (list, i, item) {
-		bool is_static = json_is_true(json_object_get(item, "static"));
-
-		table_add(&table, "%lld", number_of(item, "vni"));
-		table_add(&table, "%s", text_of(item, "ip"));
-		table_add(&table, "%s", text_of(item, "mac"));
-		table_add(&table, "%s", text_of(item, "port"));
-		table_add(&table, "%s", text_of(item, "vtep"));
-		if (json_is_true(json_object_get(item, "contested")))
-			table_add_colour(&table, TERM_WARN, "contested");
-		else
-			table_add(&table, "%s", is_static ? "static" : "overheard");
-		table_add(&table, "%lld s", number_of(item, "age_s"));
-	}
-	table_print(&table, stdout);
+	show_table(list, headings, neighbour_add);
 }
