@@ -73,15 +73,29 @@ export function impairments(target, sides, said, done) {
 		el("option", { value: "both" }, "both directions"),
 		el("option", { value: "out" }, `what ${target.split("/").pop()} sends`),
 		el("option", { value: "in" }, `what ${target.split("/").pop()} receives`));
-	const body = words => ({ do: "link", target, words, direction: direction.value });
+	const body = (words, way = direction.value) => ({ do: "link", target, words, direction: way });
+	// One command at a time, so that what was chosen last is what stays; what was chosen meanwhile goes together.
+	const wanted = new Map(); // direction: Map of word: value
+	let sending = false;
+	const choose = async (word, value) => {
+		const way = direction.value;
+		wanted.set(way, (wanted.get(way) ?? new Map()).set(word, value));
+		if (sending)
+			return;
+		sending = true;
+		while (wanted.size > 0) {
+			const [next, words] = [...wanted][0];
+			wanted.delete(next);
+			await run(body([...words].flat(), next), said);
+		}
+		sending = false;
+		done();
+	};
 	const rows = SLIDERS.map(slider => {
 		const input = el("input", { type: "range", id: `slide-${slider.word}`, min: 0, max: slider.steps.length - 1, step: 1, "aria-label": slider.label });
 		const output = el("output");
 		input.addEventListener("input", () => output.textContent = shown(slider, slider.steps[input.value]));
-		input.addEventListener("change", async () => {
-			await run(body([slider.word, typed(slider, slider.steps[input.value])]), said);
-			done();
-		});
+		input.addEventListener("change", () => choose(slider.word, typed(slider, slider.steps[input.value])));
 		const set = side => {
 			const value = slider.of(side);
 			const near = slider.steps.reduce((best, step, i) => Math.abs(step - value) < Math.abs(slider.steps[best] - value) ? i : best, 0);

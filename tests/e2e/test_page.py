@@ -11,6 +11,7 @@ Python is Debian's, which python3-selenium belongs to. Screenshots are left in t
 import glob
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -213,7 +214,8 @@ def links_are_impaired_by_sliders(page):
     for _ in range(4):
         page.get("#slide-delay").send_keys(Keys.ARROW_RIGHT)
     page.until("the impairment", "netloom.model.isImpaired(%s)" % A_S1)
-    wait_for("the delay", lambda: "10 ms" in page.text("#impair") or "10ms" in page.lab.netloom("link", "show", "page/a:eth1"))
+    wait_for("the delay chosen last", lambda: re.search(r"\b10 ?ms", page.lab.netloom("link", "show", "page/a:eth1")))
+    page.shows("#panel .said", "delay 10ms")
     page.shot("impaired")
     page.click("#clear")
     page.until("a good link", "!netloom.model.isImpaired(%s)" % A_S1)
