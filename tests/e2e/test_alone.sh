@@ -5,6 +5,7 @@
 # that stand there, and then has the two guests ping each other; also after netloomd was killed and started again.
 #
 #   QEMU a (10.9.9.1) --- a.sock --- netloomd: switch sw, VLAN 10 --- b.sock --- QEMU b (10.9.9.2)
+# shares: the machine
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

@@ -6,6 +6,7 @@
 #   [h1] eth1 ---- wire ---- eth1 [h2]        bond0, 802.3ad, over both wires
 #   [h1] eth2 ---- wire ---- eth2 [h2]        plugged later
 # shellcheck disable=SC2016  # what is in single quotes is expanded in the guests
+# shares: the machine
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

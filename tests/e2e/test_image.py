@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 """The default guest image, booted by plain QEMU: does it become the node that node.conf describes?
 
     +---------------- guest -----------------+

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 """
 VLANs whose far end is the kernel's VXLAN: VLAN 10 is VNI 10010 over IPv4, VLAN 20 is VNI 10020 over IPv6.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 """
 What an overlay cannot be is refused with a sentence, and nothing changes; what an owner asks for is done whole.
 

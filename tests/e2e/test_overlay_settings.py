@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 """
 What may be chosen about a VNI and a VTEP, and that the wire shows it. Two VTEPs are scripts with raw sockets.
 

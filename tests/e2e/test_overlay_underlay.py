@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 """
 What a VLAN across hosts makes of an underlay that changes. Each host has two ways to the other's VTEP addresses, 198.51.100.N and
 2001:db8:100::N, which are on its loopback interface; VLAN 10 is over IPv4, VLAN 20 over IPv6.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 """
 What netloomd sends and takes, byte by byte. The far end of VLAN 10 (VNI 10010, IPv4) and VLAN 20 (VNI 10020, IPv6) is a script with a raw
 socket; VLAN 30 (VNI 10030) keeps the tags of its stations, VLAN 40 (VNI 10040) refuses them.

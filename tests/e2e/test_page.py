@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 """
 The page in a headless Chromium, used as a person would: seen, clicked, typed into, dragged.
 

@@ -5,6 +5,7 @@
 # payload's checksum is compared each time.
 #
 #    a:eth1 --- access 10 --- sw --- access 10 --- b:eth1
+# shares: the machine
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -52,12 +53,19 @@ in_guest()
 	"$netloom" exec --timeout 120 "tcp/$1" -- sh -c "$2"
 }
 
+# listens PORT: what a guest says to wait until someone listens there
+listens()
+{
+	echo "until netstat -ltn | grep -q ':$1 '; do sleep 0.2; done"
+}
+
 # transfer WHAT: 4 MB of noise from a to b; the checksum must arrive. b's nc keeps its input open: it ends at end of file.
 transfer()
 {
 	local sent received=
-	in_guest b "killall -q nc; rm -f /tmp/in; (sleep 600 | nc -l -p 5001 >/tmp/in 2>/dev/null &) </dev/null >/dev/null 2>&1"
-	sent=$(in_guest a "head -c 4000000 /dev/urandom >/tmp/out; (cat /tmp/out; sleep 5) | timeout 60 nc 10.0.0.2 5001; md5sum </tmp/out")
+	in_guest b "killall -q nc; rm -f /tmp/in; (sleep 600 | nc -l -p 5001 >/tmp/in 2>/dev/null &) </dev/null >/dev/null 2>&1
+		$(listens 5001)"
+	sent=$(in_guest a "head -c 4000000 /dev/urandom >/tmp/out; timeout 60 nc 10.0.0.2 5001 </tmp/out; md5sum </tmp/out")
 	for _ in $(seq 60); do
 		received=$(in_guest b "md5sum </tmp/in")
 		[ "$sent" != "$received" ] || break
@@ -89,7 +97,7 @@ in_guest a "ethtool -K eth1 tx on; ethtool -K eth1 tso on gso on"
 in_guest b "ethtool -K eth1 gro off lro off 2>/dev/null || ethtool -K eth1 gro off"
 transfer "no large receive at the receiver"
 
-in_guest b "(iperf3 -s -1 >/dev/null 2>&1 &) </dev/null"
-in_guest a "sleep 1; iperf3 -c 10.0.0.2 -t 3 -f m" >"$dir/iperf" || fail "iperf3: $(cat "$dir/iperf")"
+in_guest b "(iperf3 -s -1 >/dev/null 2>&1 &) </dev/null; $(listens 5201)"
+in_guest a "iperf3 -c 10.0.0.2 -n 4M -f m" >"$dir/iperf" || fail "iperf3: $(cat "$dir/iperf")"
 grep -E 'sender|receiver' "$dir/iperf"
 "$netloom" show drops tcp

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
+# shares: the machine
 """
 An uplink on AF_XDP: the XDP program takes VXLAN for us and leaves the rest to the kernel.
 

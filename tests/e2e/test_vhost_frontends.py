@@ -10,6 +10,7 @@
 # with segmentation left to the other side (sw1, sw3) and with one side that takes no offload, so that the switch must
 # complete checksums and cut segments (sw2), the received payload compared with the sent one; then the switch is killed
 # and comes back under a running ping. (With split rings: QEMU forgets where a packed ring stood when its back-end dies.)
+# shares: the machine
 
 import base64
 import json

@@ -9,6 +9,7 @@
 # A front-end that is not ours, with every ring layout: split and packed, one and two queues, mergeable buffers and
 # in-order use on and off. Every frame is accounted for, at both ends and inside. Then: the switch is killed and
 # restarted, and a front-end is.
+# shares: the machine
 
 import os
 import signal
@@ -17,7 +18,7 @@ import time
 from vhost_lab import TESTPMD, expect, run, skip, wait_until
 
 QUICK = "QUICK" in os.environ
-ROUNDS = 20
+ROUNDS = 12
 BURSTS = 4  # of 32 frames each: half a ring, so that little is lost and the rings go round several times
 
 
@@ -27,10 +28,14 @@ def vdev(lab, port, front_end_listens, queues, packed, mergeable, in_order):
             f"in_order={int(in_order)}")
 
 
-def attach(lab, name, cpu, device, queues):
-    front_end = lab.testpmd(name, cpu, [device], [f"--rxq={queues}", f"--txq={queues}"])
-    front_end.wait_prompt()
-    return front_end
+def attach(lab, front_end_listens, layout, names=("near", "far")):
+    """Front-ends, which start at the same time."""
+    queues = layout[0]
+    front_ends = [lab.testpmd(name, ("near", "far").index(name), [vdev(lab, name, front_end_listens, *layout)],
+                              [f"--rxq={queues}", f"--txq={queues}"]) for name in names]
+    for front_end in front_ends:
+        front_end.wait_prompt()
+    return front_ends
 
 
 def wait_running(lab, queues, packed):
@@ -124,8 +129,7 @@ def layouts(lab):
                         layout = (queues, packed, mergeable, in_order)
                         if not front_end_listens and mergeable:
                             continue  # who listens changes nothing about the rings: half of them will do
-                        near = attach(lab, "near", 0, vdev(lab, "near", front_end_listens, *layout), queues)
-                        far = attach(lab, "far", 1, vdev(lab, "far", front_end_listens, *layout), queues)
+                        near, far = attach(lab, front_end_listens, layout)
                         wait_running(lab, queues, packed)
                         start(near, far)
                         sent, back = exchange(lab, near, far)
@@ -142,8 +146,7 @@ def restarts(lab):
     for packed in (False, True):
         layout = (1, packed, True, False)
         make_ports(lab, False, 1)
-        near = attach(lab, "near", 0, vdev(lab, "near", True, *layout), 1)
-        far = attach(lab, "far", 1, vdev(lab, "far", True, *layout), 1)
+        near, far = attach(lab, True, layout)
         wait_running(lab, 1, packed)
         start(near, far)
         exchange(lab, near, far)
@@ -161,7 +164,7 @@ def restarts(lab):
         far.kill()
         wait_until("the far port notices", lambda: not lab.netloomd.port("far")["connected"])
         os.unlink(lab.path("far.sock"))  # testpmd does not replace what a killed one left
-        far = attach(lab, "far", 1, vdev(lab, "far", True, *layout), 1)
+        far, = attach(lab, True, layout, ["far"])
         wait_running(lab, 1, packed)
         far.command("set fwd io")
         far.command("start")

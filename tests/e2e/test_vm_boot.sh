@@ -8,6 +8,7 @@
 #                 do=wait    waits: ended by the control socket (status 6), by SIGTERM (status 6)
 #
 # Each with the sandbox on, seen from outside in /proc/PID/status. Runs in the nested machine where KVM cannot run a kernel.
+# shares: the machine
 set -u
 
 top=$(cd "$(dirname "$0")/../.." && pwd)

@@ -8,6 +8,7 @@
 #   h1:eth2 ------------------- a cable, VXLAN --------------------- h2:eth2           10.0.20.1, .2
 #                  192.0.2.1 eth0 ============== eth0 192.0.2.2
 #
+# shares: the machine
 # nested: --memory 3072 --cpus 3
 # limit: 600
 set -euo pipefail

@@ -8,6 +8,7 @@
 #                                                             |                                  hub
 #           192.0.2.1, 2001:db8::1 on nicBB-DD.F, the card's shadow in the kernel                |
 #                                                 [10.0.10.9]--kernel vxlan--192.0.2.9--card-----+
+# shares: the machine
 # nested: --memory 2500 --hugepages 64 --nic e1000e --nic virtio-net-pci --nic virtio-net-pci
 # limit: 300
 import json

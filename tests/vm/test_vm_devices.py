@@ -8,6 +8,7 @@
 #
 # It boots without a carrier and gets one when a switch comes; a driver is taken off and put on again; disks keep what
 # is written and refuse what must not be; console and ports carry bytes.
+# shares: the machine
 # nested: --memory 2500 --cpus 3
 # limit: 600
 import hashlib

@@ -6,6 +6,7 @@
 # Runs inside tests/nested/run, or on a host whose KVM runs kernels.
 #
 #   guest a --vhost-user-- OVS br0 --vhost-user-- guest b
+# shares: the machine
 # nested: --memory 2600 --cpus 3 --hugepages 200
 # limit: 900
 from vm_guests import Bench, OpenVswitch, step, wait

@@ -6,6 +6,7 @@
 #
 #   guest a ==2 queue pairs== testpmd (io) ==2 queue pairs== guest b
 #   10.0.0.1                                                 10.0.0.2
+# shares: the machine
 # nested: --memory 3000 --cpus 3
 # limit: 900
 from vm_guests import Bench, Testpmd, step, wait
