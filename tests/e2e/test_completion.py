@@ -55,7 +55,7 @@ def fish_offers(line, folder):
     """What fish itself would list for a line: its list needs a terminal that can move the cursor."""
     return subprocess.run(["fish", "--no-config", "-c", "netloom completion fish | source; complete -C $argv[1]", line], check=True,
                           stdout=subprocess.PIPE, text=True, timeout=LIMIT_S, cwd=folder,
-                          env=dict(os.environ, HOME=folder, PATH=BUILD + ":/usr/bin:/bin")).stdout.splitlines()
+                          env=dict(os.environ, HOME=folder, TMPDIR=folder, PATH=BUILD + ":/usr/bin:/bin")).stdout.splitlines()
 
 
 class Shell:
@@ -65,7 +65,7 @@ class Shell:
         command, setup = SHELLS[name]
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.environ.update(TERM="dumb", HOME=folder, PATH=BUILD + ":/usr/bin:/bin", COLUMNS="200", LINES="50")
+            os.environ.update(TERM="dumb", HOME=folder, TMPDIR=folder, PATH=BUILD + ":/usr/bin:/bin", COLUMNS="200", LINES="50")
             os.chdir(folder)
             os.execvp(command[0], command)
         self.type(setup + "\r")
