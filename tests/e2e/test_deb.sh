@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # shares: the machine
+# limit: 600
 #
 # The Debian package: lintian, manual pages, completion; installed, used, upgraded, removed and purged.
 #

@@ -7,6 +7,7 @@
 #   [h1] eth2 ---- wire ---- eth2 [h2]        plugged later
 # shellcheck disable=SC2016  # what is in single quotes is expanded in the guests
 # shares: the machine
+# limit: 600
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 # shares: the machine
+# limit: 600
 """The default guest image, booted by plain QEMU: does it become the node that node.conf describes?
 
     +---------------- guest -----------------+

@@ -7,6 +7,7 @@
 #                   | sw1 |--trunk---| sw2 |                  h5 ---- wire ---- h6
 #    h3 (VLAN 20) --+-----+  10, 20  +-----+-- h4 (VLAN 20)
 # shares: the machine
+# limit: 600
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

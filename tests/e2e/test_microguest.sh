@@ -23,18 +23,18 @@ fail()
 }
 
 
-timeout 60 "$build/vm-runner" --microguest "$build/guests/pci_probe" --memory 8M --serial "log=$dir/serial.log" > "$dir/out" 2>&1
+timeout 140 "$build/vm-runner" --microguest "$build/guests/pci_probe" --memory 8M --serial "log=$dir/serial.log" > "$dir/out" 2>&1
 status=$?
 [ $status = 0 ] || fail "exit status $status, wanted 0"
 grep -q PCI-PROBE-DONE "$dir/serial.log" || fail "the probe did not say that it is done"
 
-timeout 60 "$build/vm-runner" --microguest "$build/guests/pci_probe" --memory 8M --append fault=8 --serial "log=$dir/fault.log" \
+timeout 140 "$build/vm-runner" --microguest "$build/guests/pci_probe" --memory 8M --append fault=8 --serial "log=$dir/fault.log" \
 	> "$dir/out" 2>&1
 status=$?
 [ $status = 5 ] || fail "a wild pointer: exit status $status, wanted 5"
 grep -q 'the microguest trapped: vector 14, .*cr2 0x8' "$dir/out" || fail "a wild pointer is not reported"
 
 printf 'MZ' > "$dir/bad"
-timeout 60 "$build/vm-runner" --microguest "$dir/bad" > "$dir/out" 2>&1
+timeout 140 "$build/vm-runner" --microguest "$dir/bad" > "$dir/out" 2>&1
 [ $? = 3 ] || fail "a file that is no ELF is run"
 echo "PASS: $(grep -c '^ok' "$dir/serial.log") checks inside the microguest"

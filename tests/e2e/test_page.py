@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 # shares: the machine
+# limit: 600
 """
 The page in a headless Chromium, used as a person would: seen, clicked, typed into, dragged.
 

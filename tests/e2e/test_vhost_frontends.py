@@ -11,6 +11,7 @@
 # complete checksums and cut segments (sw2), the received payload compared with the sent one; then the switch is killed
 # and comes back under a running ping. (With split rings: QEMU forgets where a packed ring stood when its back-end dies.)
 # shares: the machine
+# limit: 600
 
 import base64
 import json

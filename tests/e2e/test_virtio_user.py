@@ -10,6 +10,7 @@
 # in-order use on and off. Every frame is accounted for, at both ends and inside. Then: the switch is killed and
 # restarted, and a front-end is.
 # shares: the machine
+# limit: 600
 
 import os
 import signal

@@ -9,6 +9,7 @@
 #
 # Each with the sandbox on, seen from outside in /proc/PID/status. Runs in the nested machine where KVM cannot run a kernel.
 # shares: the machine
+# limit: 600
 set -u
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
