@@ -6,7 +6,6 @@
 #
 # Each of the 64 sends to the next in its VLAN, and judges what comes: nothing lost, twice, late, spoiled, or meant for
 # another. Then the same while a guest misuses its rings, and while it rewrites headers that are being read.
-# shares: the machine
 # limit: 600
 
 import os
