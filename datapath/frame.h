@@ -56,7 +56,7 @@ enum frame_verdict { FRAME_TO_PORT, FRAME_TO_FLOOD };
 struct frame {
 	/* set by the port at rx */
 	uint8_t *hdr;	  /* first snapshot byte, inside buf */
-	uint16_t hdr_len; /* == min(len, FRAME_HDR_MAX) at rx; tags of patch links may add to it */
+	uint16_t hdr_len; /* min(len, FRAME_HDR_MAX) at rx; tags of patch links may add to it */
 	uint16_t n_segs;  /* 0 when the snapshot holds the whole frame */
 	uint32_t len;	  /* hdr_len + all segments */
 	const struct frame_seg *segs;
