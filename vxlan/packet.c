@@ -240,7 +240,7 @@ static uint32_t write_segs(const struct frame *f, uint8_t *buf, uint32_t len, ui
 		/* @cap was compared with the frame's length, which a list of segments must not exceed */
 		uint32_t part = f->segs[i].len < cap - len ? f->segs[i].len : cap - len;
 
-		memcpy(buf + len, f->segs[i].base, part);
+		copy_large(buf + len, f->segs[i].base, part);
 		len += part;
 	}
 	return len;

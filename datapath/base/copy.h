@@ -54,4 +54,7 @@ copy_short(uint8_t *restrict to, const uint8_t *restrict from, size_t len)
 	}
 }
 
+/** copy_large() - memcpy() for hundreds of bytes and more that are hardly in the first level cache */
+void copy_large(uint8_t *restrict to, const uint8_t *restrict from, size_t len);
+
 #endif
