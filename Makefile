@@ -254,7 +254,7 @@ bench:
 	BUILD=$(abspath $(B)) bench/ports-memory.sh
 	BUILD=$(abspath $(B)) bench/lab.sh
 	BUILD=$(abspath $(B)) bench/impair.py
-	BUILD=$(abspath $(B)) bench/v2v.py
+	BUILD=$(abspath $(B)) bench/netloom-bench v2v --against ovs-dpdk,testpmd
 	BUILD=$(abspath $(B)) bench/overlay
 	BUILD=$(abspath $(B)) bench/uplink.py
 	BUILD=$(abspath $(B)) bench/vmm-boot.sh
@@ -267,7 +267,7 @@ install: all
 	install -D -t $(INSTALLED)/lib/netloom/guest $(filter-out %/fstab %/shrc,$(wildcard control/lab/image/guest/*))
 	install -D -m 644 -t $(INSTALLED)/lib/netloom/guest control/lab/image/guest/fstab control/lab/image/guest/shrc
 	install -D -t $(INSTALLED)/lib/netloom/bench bench/netloom-bench
-	install -D -m 644 -t $(INSTALLED)/lib/netloom/bench tests/guests/traffic.py
+	install -D -m 644 -t $(INSTALLED)/lib/netloom/bench tests/guests/traffic.py tests/e2e/testpmd.py
 	install -D -m 644 -t $(INSTALLED)/lib/netloom/bench/netbench bench/netbench/*.py
 	install -D -t $(INSTALLED)/lib/netloom/bench/guests $(B)/guests/traffic
 	install -D -t $(INSTALLED)/lib/netloom/bench/bench $(B)/bench/distance

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """
 Comparing two subjects on a machine that is not quiet: short trials in alternation, ratios within a round, and how far two trials of the
-same subject lie apart. Used by bench/v2v.py and bench/overlay.
+same subject lie apart. Used by bench/overlay and bench/uplink.py.
 
 A round is four trials, A B B A and B A A B in turn, so that what changes slowly hits both alike. Its ratio is the mean of its A
 trials over that of its B trials. Published are the median of the rounds' ratios, a 95 % bootstrap interval of it, and A/A: the

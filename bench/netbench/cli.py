@@ -14,6 +14,7 @@ import time
 from netbench import compare, report
 from netbench.machine import environment
 from netbench.methods import BENCHES
+from netbench.rfc import Disturbed
 from netbench.subjects import PEERS, Unavailable
 from netbench.trials import Progress
 
@@ -83,6 +84,8 @@ def parse(arguments):
     parser.add_argument("--quick", action="store_true", help="3 rounds of 0.3 s: does it work? No figures to publish")
     parser.add_argument("--cpus", type=cpu_pair, default=None, help="the switch's and the generator's, such as 2,3 (0,1)")
     parser.add_argument("--only", metavar="TEXT", help="of v2v: rows with TEXT in their title, such as 1518")
+    parser.add_argument("--generator", choices=("microguest", "testpmd"), default="microguest",
+                        help="of v2v: who sends; testpmd (DPDK, virtio-user) is one that is not ours")
     parser.add_argument("--count-all", action="store_true", help="use disturbed rounds, too, and say so")
     parser.add_argument("--realtime", action="store_true", help="give the two threads that are measured real-time priority "
                         "during trials: others on their CPUs wait. For machines with other work (needs root)")
@@ -95,6 +98,8 @@ def parse(arguments):
         parser.error("compare wants OLD and NEW: two files written by -o")
     if options.bench != "compare" and options.files:
         parser.error(f"\"{options.files[0]}\" is not an option")
+    if options.generator == "testpmd" and options.bench != "v2v":
+        parser.error("--generator testpmd can only do v2v: it has two stations, no rates, and judges nothing")
     if options.cpus is None and options.bench != "compare":
         available = sorted(os.sched_getaffinity(0))
         if len(available) < 2:
@@ -158,6 +163,9 @@ def main(arguments=None):
             print(compare.text(*options.files))
             return 0
         return bench(options)
+    except Disturbed as reason:
+        print(f"netloom bench: {reason}", file=sys.stderr)
+        return 3
     except (Unavailable, RuntimeError, OSError, subprocess.CalledProcessError, compare.NotComparable) as reason:
         print(f"netloom bench: {reason}", file=sys.stderr)
         return 1

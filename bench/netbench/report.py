@@ -5,7 +5,6 @@ import csv
 import html as markup
 import io
 import json
-import math
 import os
 
 
@@ -24,7 +23,7 @@ def paired_text(result):
         ratio = result["ratios"].get(name)
         line += f"{figure(ratio['mpps']):>22}{figure(ratio['cycles']):>22}" if ratio else " " * 44
         busy = result["generator_busy"][name]
-        lines.append(f"{line}{'-' if math.isnan(busy) else format(busy, '.0%'):>16}")
+        lines.append(f"{line}{'-' if busy is None else format(busy, '.0%'):>16}")
     floor = result["floor"]
     if floor["mpps"]:
         lines.append(f"  A/A: Mpps {floor['mpps'][0]:.2f} to {floor['mpps'][1]:.2f}, cycles {floor['cycles'][0]:.2f} to "
@@ -36,6 +35,13 @@ def paired_text(result):
     return lines
 
 
+def table_text(result):
+    rows = [result["columns"], *result["table"]]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(result["columns"]))]
+    return ["  " + "   ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths)))
+            for row in rows] + ([f"  {result['note']}"] if "note" in result else [])
+
+
 def text(document):
     lines = [f"{document['bench']}: {document['environment']['cpu']}, CPUs {document['cpus']}, {document['rounds']} rounds of "
              f"{document['seconds']} s, took {document['took_s']} s"]
@@ -43,6 +49,8 @@ def text(document):
         lines.append(result["title"])
         if "figures" in result:
             lines += paired_text(result)
+        elif "table" in result:
+            lines += table_text(result)
         else:
             lines += [f"  {key}: {figure(value) if isinstance(value, dict) and 'median' in value else value}"
                       for key, value in result.items() if key not in ("title", "skipped") and value != ""]
@@ -64,13 +72,51 @@ def write(document, directory):
         writer.writerows(document["trials"])
 
 
+def bar_plot(picture, result):
+    """A group of bars for each subject."""
+    axes = picture.subplots()
+    subjects, series = list(result["bars"]), list(next(iter(result["bars"].values())))
+    for number, what in enumerate(series):
+        at = [i + 0.8 * (number + 0.5) / len(series) - 0.4 for i in range(len(subjects))]
+        bars = axes.barh(at, [result["bars"][name][what] for name in subjects], height=0.7 / len(series), label=what)
+        axes.bar_label(bars, fmt="%.4g", padding=3, fontsize=8)
+    axes.set_yticks(range(len(subjects)), subjects)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.set_xlabel(result["unit"])
+    if len(series) > 1:
+        axes.legend(fontsize=8)
+
+
+def curve_plot(picture, result):
+    axes = picture.subplots()
+    for name, points in result["curves"].items():
+        axes.plot([x for x, _ in points], [y for _, y in points], marker="o", label=name)
+    axes.set_xlabel(result["x"])
+    axes.set_ylabel(result["y"])
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0, top=max(1, 1.1 * max(y for points in result["curves"].values() for _, y in points)))
+    axes.legend(fontsize=8)
+
+
 def plots(document):
-    """[(title, figure)] of matplotlib: a box plot of the trials for each row, latency percentiles."""
+    """[(title, figure)] of matplotlib: a box plot of the trials for each row, bars, curves, latency percentiles."""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib.figure import Figure
 
     made = []
+    for result in document["results"]:
+        if result.get("bars"):
+            picture = Figure(figsize=(7, 1.1 + 0.6 * len(result["bars"])), layout="tight")
+            bar_plot(picture, result)
+        elif result.get("curves"):
+            picture = Figure(figsize=(7, 3.5), layout="tight")
+            curve_plot(picture, result)
+        else:
+            continue
+        picture.axes[0].set_title(result["title"], fontsize=9)
+        made.append((result["title"], picture))
     paired = [r for r in document["results"] if "figures" in r]
     for result in paired:
         trials = [t for t in document["trials"] if t["bench"] == result["title"]]

@@ -68,6 +68,45 @@ class Rig:
         self.epoch += 1
         self.guest.stop(self.epoch)
 
+    def offer(self, seconds, done=lambda: False, realtime=True):
+        """Run what was ordered for @seconds, or until @done, and wait for what is on its way. Return: what was sent and came, all cards in sum.
+
+        Where the subject has to learn, @realtime priority (if asked for at all) would take the CPU from who does so: its
+        control thread. pps: frames really sent a second, by the generator's clock; the base of loss. lost_share: of those, that never came.
+        """
+        thread, vcpu = self.subject.thread(), Thread(self.guest.process.pid, ("vcpu",))
+        self.epoch += 1
+        self.guest.begin(self.epoch)
+        with self.priority(thread, vcpu) if realtime else contextlib.nullcontext():
+            began, before = time.monotonic(), (thread.sample()[0], vcpu.sample()[0])
+            self.guest.go()
+            while (left := began + seconds - time.monotonic()) > 0 and not done():
+                time.sleep(min(left, 0.05))
+            self.guest.hush()
+            wall, after = time.monotonic() - began, (thread.sample()[0], vcpu.sample()[0])
+        self.drain()
+        busy, idle, _ = self.guest.effort()
+        self.epoch += 1
+        self.guest.stop(self.epoch)
+        self.subject.alive()
+        counters = [self.guest.counters(i) for i in range(len(self.guest.macs))]
+        sent, came = sum(c["tx"] for c in counters), sum(c["rx"] - c["foreign"] for c in counters)
+        span = max(c["tx_last_tsc"] - c["tx_first_tsc"] for c in counters) / (self.guest.shared.tsc_khz * 1e3)
+        return {"subject": self.subject.name, "sent": sent, "came": came, "pps": sent / max(span, 1e-9), "span_s": span,
+                "lost_share": max(sent - came, 0) / max(sent, 1), "tx_full": sum(c["tx_full"] for c in counters),
+                "share": (after[0] - before[0]) / 1e9 / wall, "vcpu_share": (after[1] - before[1]) / 1e9 / wall,
+                "generator_busy": busy / max(busy + idle, 1)}
+
+    def received(self):
+        return sum(self.guest.counters(i)["rx"] for i in range(len(self.guest.macs)))
+
+    def drain(self, limit=2.0):
+        """Until nothing has come for 20 ms."""
+        end, last = time.monotonic() + limit, -1
+        while self.received() != last and time.monotonic() < end:
+            last = self.received()
+            time.sleep(0.02)
+
     def trial(self, seconds, warm=WARM_S):
         """Run what was ordered for warm + @seconds; the figures are those of the last @seconds.
 

@@ -127,6 +127,9 @@ class Netloomd(Subject):
             raise Unavailable(f"netloomd refuses {method}: {answer['error']['message']}")
         return answer["result"]
 
+    def flush(self):
+        self.call("fdb.flush")
+
     def stop(self):
         if self.rpc_file:
             self.resume()
@@ -197,7 +200,13 @@ class Ovs(Subject):
             vlan = f"trunks={VLAN}" if port["vlan"] == "trunk" else f"tag={VLAN}"
             self.vsctl("add-port", "sw", port["name"], vlan, "--", "set", "Interface", port["name"],
                        "type=dpdkvhostuserclient", f"options:vhost-server-path={port['socket']}")
+        self.control = os.path.join(self.directory, "vswitchd.ctl")
         wait_for("OVS polls", lambda: self.alive() and any(self.thread().tasks()))
+
+
+    def flush(self):
+        subprocess.run(["ovs-appctl", "-t", self.control, "fdb/flush", "sw"], check=True, stdout=subprocess.DEVNULL,
+                       env=self.environment())
 
 
 class LinuxBridge(Subject):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Alternating trials of several subjects, and their paired ratios."""
 
+import statistics
 import sys
 
 from netbench.stats import summary
@@ -54,7 +55,8 @@ def paired(rigs, order_all, options, title, progress):
     names, trials, excluded = list(rigs), [], {}
     ratios = {peer: {figure: [] for figure in FIGURES} for peer in names[1:]}
     floor = {figure: [] for figure in FIGURES}
-    counted = {name: {figure: [] for figure in (*FIGURES, "generator_busy")} for name in names}
+    counted = {name: {figure: [] for figure in FIGURES} for name in names}
+    busy = {name: [] for name in names}
     for rig in rigs.values():
         rig.pause()
     for number in range(options.rounds):
@@ -80,16 +82,15 @@ def paired(rigs, order_all, options, title, progress):
             for peer in names[1:]:
                 ratios[peer][figure].append(mean[names[0]] / mean[peer])
         for name in names:
-            counted[name]["generator_busy"] += [t["generator_busy"] for t in got[name]]
+            busy[name] += [t["generator_busy"] for t in got[name] if t["generator_busy"] is not None]
     for rig in rigs.values():
         rig.resume()
     progress.done()
     return trials, {
         "title": title, "rounds": options.rounds, "excluded": excluded,
         "figures": {name: {figure: summary(counted[name][figure]) for figure in FIGURES} for name in names},
-        "generator_busy": {name: summary(counted[name]["generator_busy"])["median"] for name in names},
-        "generator_limited": [name for name in names if counted[name]["generator_busy"]
-                              and summary(counted[name]["generator_busy"])["median"] > GENERATOR_LIMIT],
+        "generator_busy": {name: statistics.median(busy[name]) if busy[name] else None for name in names},
+        "generator_limited": [name for name in names if busy[name] and statistics.median(busy[name]) > GENERATOR_LIMIT],
         "ratios": {peer: {figure: summary(ratios[peer][figure]) for figure in FIGURES} for peer in names[1:]},
         "floor": {figure: [min(floor[figure]), max(floor[figure])] if floor[figure] else None for figure in FIGURES},
     }

@@ -114,7 +114,7 @@ static void __attribute__((noreturn)) work(void)
 {
 	uint32_t taken = 0, run = 0;
 	uint64_t since = 0;
-	bool going = false;
+	bool going = false, go;
 
 	for (;;) {
 		uint32_t wanted = __atomic_load_n(&shared->wanted, __ATOMIC_ACQUIRE), n;
@@ -129,11 +129,11 @@ static void __attribute__((noreturn)) work(void)
 			guest_wait(STOPPED_WAIT);
 			continue;
 		}
-		if (!going && __atomic_load_n(&shared->run, __ATOMIC_ACQUIRE) & TRAFFIC_GO) {
+		go = __atomic_load_n(&shared->run, __ATOMIC_ACQUIRE) & TRAFFIC_GO;
+		if (go && !going)
 			for (unsigned int i = 0; i < n_cards; i++)
 				cards[i].due = guest_tsc() << 8;
-			going = true;
-		}
+		going = go;
 		n = cards_work(going);
 		since = account(since, n);
 		if (n == 0 && run & TRAFFIC_LAZY)

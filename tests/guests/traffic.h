@@ -4,8 +4,8 @@
  *
  * The guest sets @magic when its cards run. The host fills in the cards' orders and @run, then sets @wanted to a number
  * other than before. With TRAFFIC_RUN the guest clears its counters and begins; without, it stops and the counters stand
- * still; either way it then sets @taken to that number. TRAFFIC_GO may be added to @run at any time: when all guests of a
- * trial have begun. Frames carry the low bits of the number that they were sent under: give all guests the same.
+ * still; either way it then sets @taken to that number. TRAFFIC_GO may be added to @run at any time, when all guests of a
+ * trial have begun, and taken away again: what is on its way is still received and judged. Frames carry the low bits of the number that they were sent under: give all guests the same.
  */
 #ifndef GUESTS_TRAFFIC_H
 #define GUESTS_TRAFFIC_H

@@ -132,6 +132,10 @@ class Traffic:
         """Generators send from now on: once all guests of the trial have begun."""
         self.shared.run |= GO
 
+    def hush(self):
+        """Generators send no more; what is on its way is still received, until stop()."""
+        self.shared.run &= ~GO
+
     def stop(self, epoch, limit=30):
         self.begin(epoch, run=0, limit=limit)
 
