@@ -231,14 +231,14 @@ def reconf(options, progress):
                     changes += 1
                 break
             span = time.monotonic() - began
-            for card in (0, 1):
-                rig.order(card, SINK)
-            time.sleep(0.2)
+            rig.guest.hush()
+            rig.drain()
             rig.epoch += 1
             rig.guest.stop(rig.epoch)
             counters = [rig.guest.counters(card) for card in (0, 1)]
-            lost = sum(c["lost"] for c in counters)
-            offered = sum(c["tx"] for c in counters) / span
+            sent = sum(c["tx"] for c in counters)
+            lost = sent - sum(c["rx"] - c["foreign"] for c in counters)
+            offered = sent / span
             row = {"bench": "reconf", "what": what, "changes": changes, "seconds": span, "lost": lost,
                    "offered_mpps": offered / 1e6, "blocked_us": lost / offered * 1e6}
             trials.append(row)

@@ -101,11 +101,11 @@ class Rig:
         return sum(self.guest.counters(i)["rx"] for i in range(len(self.guest.macs)))
 
     def drain(self, limit=2.0):
-        """Until nothing has come for 20 ms."""
+        """Until nothing has come for 100 ms: a switch that somebody takes the CPU from may be away for that long."""
         end, last = time.monotonic() + limit, -1
         while self.received() != last and time.monotonic() < end:
             last = self.received()
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def trial(self, seconds, warm=WARM_S):
         """Run what was ordered for warm + @seconds; the figures are those of the last @seconds.
