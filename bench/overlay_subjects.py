@@ -52,8 +52,6 @@ class Subject:
     """@process is stopped between trials; sample() returns packets so far, CPU time of the thread that forwards
     them, and packets that were lost."""
     share_min = CPU_SHARE_MIN
-    realtime = False  # --realtime
-    thread = None     # that forwards: its name's beginning
 
     def trial(self, seconds):
         """One trial; again if the subject had less than a tenth of its core, which says more of the machine than of the subject."""
@@ -63,17 +61,7 @@ class Subject:
                 return figure
         raise RuntimeError(f"{self.name} does not get its core: the machine is too busy to measure anything")
 
-    def hurry(self):
-        """The thread that forwards comes before all others on its core, and the one that is asked before that."""
-        for task in os.listdir(f"/proc/{self.process.pid}/task"):
-            with open(f"/proc/{self.process.pid}/task/{task}/comm") as comm:
-                forwards = comm.read().startswith(self.thread)
-            if forwards or int(task) == self.process.pid:
-                os.sched_setscheduler(int(task), os.SCHED_FIFO, os.sched_param(1 if forwards else 2))
-
     def attempt(self, seconds):
-        if self.realtime:
-            self.hurry()
         os.kill(self.process.pid, signal.SIGCONT)
         time.sleep(WARM_S)
         packets, cpu_ns, lost = self.sample()
@@ -93,7 +81,6 @@ class Subject:
 
 class Netloom(Subject):
     name = "netloom"
-    thread = "worker-"
 
     def __init__(self, build, kind, pcaps, n_vnis=1, n_macs=1):
         self.process = subprocess.Popen([os.path.join(build, "bench", "vtep"), kind, str(PMD_CPU), str(n_vnis), str(n_macs),
@@ -125,7 +112,6 @@ class Ovs(Subject):
     other, its own tunnel port between two bridges (encap, decap), or one flow from the first to the second (plain).
     """
     name = "ovs"
-    thread = "pmd-"
 
     def __init__(self, folder, kind, pcap):
         self.folder, self.netns = folder, f"nlbo{os.getpid()}"
