@@ -27,6 +27,7 @@ void irq_routes_init(struct irq_routes *irq, int vm_fd)
 	memset(irq, 0, sizeof(*irq));
 	irq->vm_fd = vm_fd;
 	irq->n_msi_max = n_msi_max(vm_fd);
+	irq->changed = vm_fd >= 0;
 	pthread_mutex_init(&irq->lock, NULL);
 }
 

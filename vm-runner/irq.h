@@ -34,7 +34,12 @@ struct irq_routes {
 	bool routed[IRQ_MSI_MAX];
 };
 
-/** irq_routes_init() - An empty table. @vm_fd is a KVM VM with an irqchip, borrowed, or -1 */
+/**
+ * irq_routes_init() - An empty table. @vm_fd is a KVM VM with an irqchip, borrowed, or -1
+ *
+ * To be committed before the guest runs: KVM's own first table leads to an 8259, too, which a guest that knows of none
+ * does not mask, and an interrupt during its boot would be taken for an exception.
+ */
 void irq_routes_init(struct irq_routes *irq, int vm_fd);
 
 /** irq_gsi_new() - A GSI for MSI messages. Return: the GSI, or -ENOSPC */

@@ -217,6 +217,9 @@ static int board_open(struct vm *vm, struct err *err)
 	int rc;
 
 	irq_routes_init(&vm->irq, vm->config.bare ? -1 : vm->fd);
+	rc = irq_routes_commit(&vm->irq);
+	if (rc)
+		return err_set(err, -rc, "KVM refused the interrupt routes: %s", strerror(-rc));
 	vm->pci = pci_bus_new(vm, &vm->irq, vm_mmio64_base(vm));
 	if (!vm->pci)
 		return err_set(err, ENOMEM, "no memory for the PCI bus");
