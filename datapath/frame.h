@@ -26,7 +26,7 @@
 #define FRAME_SEGS_MAX	 64 /* a 64 KiB TSO frame of 1 KiB buffers */
 #define FRAME_LEN_MAX	 (65535 + 64)
 #define FRAME_MTU_MAX	 9216
-#define FRAME_BURST	 32
+#define FRAME_BURST	 64
 #define FRAME_HOPS_MAX	 16 /* patch links a frame may cross */
 
 struct frame_seg {

@@ -207,6 +207,7 @@ static void full_disk_is_counted_and_leaves_whole_records(void **state)
 	struct port *port;
 	struct err err;
 	uint16_t n_taken = 0;
+	char lost[32];
 
 	(void)state;
 	for (uint16_t i = 0; i < FRAME_BURST; i++) {
@@ -228,7 +229,8 @@ static void full_disk_is_counted_and_leaves_whole_records(void **state)
 		n_taken += out[i].drop == DROP_NONE;
 	}
 	port->ops->status(port, &status);
-	assert_non_null(strstr(status.detail, "22 frames"));
+	snprintf(lost, sizeof(lost), "%d frames", FRAME_BURST - 10);
+	assert_non_null(strstr(status.detail, lost));
 	port->ops->tx(port, 0, out, 1); /* there is room again */
 	assert_int_equal(out[0].drop, DROP_NONE);
 	port->ops->close(port);
