@@ -18,6 +18,10 @@
 #define UART_LSR      5
 #define UART_LSR_IDLE 0x60
 
+_Static_assert(MICROGUEST_PORT_WAIT < LAYOUT_PORT_HOTPLUG &&
+		       LAYOUT_PORT_POWER + POWER_PORTS <= MICROGUEST_PORT_EXIT,
+	       "a port has one owner");
+
 static bool port_is_in(uint16_t port, uint16_t base, uint16_t n)
 {
 	return port >= base && port - base < n;

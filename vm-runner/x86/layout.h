@@ -33,7 +33,7 @@
 
 #define LAYOUT_PORT_SERIAL  0x3f8 /* 8 ports */
 #define LAYOUT_PORT_POWER   0x600 /* 4 ports, see power.h */
-#define LAYOUT_PORT_HOTPLUG 0x610 /* 12 ports, see hotplug.h */
+#define LAYOUT_PORT_HOTPLUG 0x620 /* 12 ports, see hotplug.h; those of microguest_abi.h are below */
 #define LAYOUT_IRQ_SERIAL   4
 #define LAYOUT_IRQ_POWER    5
 #define LAYOUT_IRQ_HOTPLUG  6
