@@ -71,20 +71,18 @@ static json_t *owners_print(const struct model *model)
 void rpc_status(struct rpc_call *call)
 {
 	const struct model *model = apply_model(call->control->apply);
+	const char *page = page_child_url(call->control->page);
 
 	if (!rpc_params_none(call))
 		return;
 	call->result = json_pack(
-		"{s:s, s:i, s:I, s:b, s:o, s:o, s:I, s:I, s:I, s:o}", "version", NETLOOM_VERSION,
-		"pid", (int)getpid(), "uptime_s",
+		"{s:s, s:i, s:I, s:b, s:o, s:o, s:I, s:I, s:I, s:o, s:s?}", "version",
+		NETLOOM_VERSION, "pid", (int)getpid(), "uptime_s",
 		(json_int_t)((clock_now_ns() - call->control->started_ns) / CLOCK_NS_PER_SECOND),
 		"hugepages", datapath_hugepages(), "workers", workers_print(), "fdb", fdb_print(),
 		"n_switches", (json_int_t)model->n_switches, "n_ports", (json_int_t)model->n_ports,
 		"generation", (json_int_t)apply_generation(call->control->apply), "owners",
-		owners_print(model));
-	if (page_child_url(call->control->page)[0] != '\0')
-		json_object_set_new(call->result, "web",
-				    json_string(page_child_url(call->control->page)));
+		owners_print(model), "web", page[0] != '\0' ? page : NULL);
 }
 
 void rpc_stop(struct rpc_call *call)
