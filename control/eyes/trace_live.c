@@ -13,7 +13,8 @@
 struct trace_live {
 	struct eyes_watcher watcher; /* first */
 	struct filter *filter;
-	uint32_t count, left;
+	uint32_t count, n_read;
+	bool is_ended; /* by whoever asked */
 };
 
 static unsigned int n_lives;
@@ -45,7 +46,7 @@ int trace_live_open(struct eyes *eyes, const struct trace_live_spec *spec, struc
 		live->watcher.probe->trace = true;
 		live->watcher.probe->snaplen = FRAME_HDR_MAX;
 		live->watcher.probe->traces_left = spec->count;
-		live->count = live->left = spec->count;
+		live->count = spec->count;
 		rc = eyes_add(eyes, &live->watcher, err);
 	}
 	if (rc == 0) {
@@ -83,24 +84,23 @@ json_t *trace_live_next(struct trace_live *live)
 	memcpy(&trace, record + 1, record->extra);
 	words = trace_words(&trace, (const uint8_t *)(record + 1) + record->extra, record->cap_len,
 			    record->wire_len, record->port, eyes_apply(live->watcher.eyes));
-	live->left -= live->left > record->lost + 1 ? record->lost + 1 : live->left;
+	live->n_read++;
 	if (words != NULL && record->lost > 0)
 		json_object_set_new(words, "lost", json_integer(record->lost));
 	probe_ring_pop(ring, record);
 	return words;
 }
 
+/* By what has arrived and what never will: a worker counts a frame before its record is there to be read. */
 bool trace_live_is_over(const struct trace_live *live)
 {
 	uint64_t n_seen, n_frames, n_lost;
-	struct probe_ring *ring;
 
 	probe_count(live->watcher.probe, &n_seen, &n_frames, &n_lost);
-	return live->left == 0 ||
-	       (n_frames >= live->count && probe_next(live->watcher.probe, &ring) == NULL);
+	return live->is_ended || live->n_read + n_lost >= live->count;
 }
 
 void trace_live_end(struct trace_live *live)
 {
-	live->left = 0;
+	live->is_ended = true;
 }
