@@ -177,6 +177,8 @@ def neighbour_that_died_is_left(lab, a, b):
             sysctl(a.netns, f"{family}/neigh/u1/{name}", value)
     ip(a.netns, "neigh flush dev u1")
     with Watched(a, b, lossless=False) as watched:
+        # Both ways are in use again: the one that dies must not be found just then
+        vteps(a, "both next hops", lambda v: v["resolved"] == 2)
         ip(lab.fabric, "link set s2 nomaster")
         left = vteps(a, "one next hop to be dead", lambda v: v["resolved"] == 1 and v["usable"])
         marks = {v: len(s.sent) for v, s in watched.streams.items()}
