@@ -7,8 +7,9 @@
 
 #define WIDE_BYTES 256 /* from here on it pays */
 
-/* Sum of the first @len & ~63 bytes, 64 at a time: as below, in four lanes. */
-__attribute__((target("avx2"))) static uint64_t sum_wide(const uint8_t *p, size_t len)
+/* Sum of the first @len & ~63 bytes, 64 at a time: as below, in four lanes; copied to @to, if that is not NULL. */
+__attribute__((target("avx2"), always_inline)) static inline uint64_t
+wide_loop(uint8_t *restrict to, const uint8_t *restrict p, size_t len)
 {
 	const __m256i low = _mm256_set1_epi64x(UINT32_MAX);
 	__m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
@@ -18,6 +19,11 @@ __attribute__((target("avx2"))) static uint64_t sum_wide(const uint8_t *p, size_
 		__m256i x = _mm256_loadu_si256((const __m256i *)p);
 		__m256i y = _mm256_loadu_si256((const __m256i *)(p + 32));
 
+		if (to != NULL) {
+			_mm256_storeu_si256((__m256i *)to, x);
+			_mm256_storeu_si256((__m256i *)(to + 32), y);
+			to += 64;
+		}
 		a = _mm256_add_epi64(a, _mm256_and_si256(x, low));
 		b = _mm256_add_epi64(b, _mm256_srli_epi64(x, 32));
 		c = _mm256_add_epi64(c, _mm256_and_si256(y, low));
@@ -28,28 +34,15 @@ __attribute__((target("avx2"))) static uint64_t sum_wide(const uint8_t *p, size_
 	return lanes[0] + lanes[1] + lanes[2] + lanes[3];
 }
 
-/* The same, and the bytes copied. */
+__attribute__((target("avx2"))) static uint64_t sum_wide(const uint8_t *p, size_t len)
+{
+	return wide_loop(NULL, p, len);
+}
+
 __attribute__((target("avx2"))) static uint64_t copy_wide(uint8_t *restrict to,
 							  const uint8_t *restrict p, size_t len)
 {
-	const __m256i low = _mm256_set1_epi64x(UINT32_MAX);
-	__m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
-	uint64_t lanes[4];
-
-	for (; len >= 64; p += 64, to += 64, len -= 64) {
-		__m256i x = _mm256_loadu_si256((const __m256i *)p);
-		__m256i y = _mm256_loadu_si256((const __m256i *)(p + 32));
-
-		_mm256_storeu_si256((__m256i *)to, x);
-		_mm256_storeu_si256((__m256i *)(to + 32), y);
-		a = _mm256_add_epi64(a, _mm256_and_si256(x, low));
-		b = _mm256_add_epi64(b, _mm256_srli_epi64(x, 32));
-		c = _mm256_add_epi64(c, _mm256_and_si256(y, low));
-		d = _mm256_add_epi64(d, _mm256_srli_epi64(y, 32));
-	}
-	a = _mm256_add_epi64(_mm256_add_epi64(a, b), _mm256_add_epi64(c, d));
-	_mm256_storeu_si256((__m256i *)lanes, a);
-	return lanes[0] + lanes[1] + lanes[2] + lanes[3];
+	return wide_loop(to, p, len);
 }
 
 static inline size_t wide_bytes(size_t len)
