@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from overlay_frames import STATION
-from paired import thread_cpu_ns, tsc_hz
+from netbench.machine import Thread, tsc_hz
 
 LIMIT_S = 60
 WARM_S = 0.06
@@ -183,9 +183,9 @@ class Ovs(Subject):
                    f"options:dpdk-devargs=net_pcap0,rx_pcap={pcap},infinite_rx=1")
 
     def sample(self):
-        before = thread_cpu_ns(self.process.pid, "pmd-")
+        before = Thread(self.process.pid, "pmd-").sample().cpu_ns
         text = self.appctl("dpif-netdev/pmd-stats-show", "-pmd", str(PMD_CPU))
-        after = thread_cpu_ns(self.process.pid, "pmd-")
+        after = Thread(self.process.pid, "pmd-").sample().cpu_ns
         packets, lost = (int(re.search(rf"{what}: (\d+)", text)[1]) for what in ("packets received", "miss with failed upcall"))
         return packets, (before + after) / 2, lost
 

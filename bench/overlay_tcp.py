@@ -24,7 +24,8 @@ import tempfile
 import time
 
 from overlay_subjects import run, wait_for
-from paired import Ratio, thread_cpu_ns
+from netbench.machine import Thread
+from paired import Ratio
 
 SUBJECTS = ("netloom", "kernel", "relays", "relay")
 SERVERS = {"netloom": ("gB", "gA", "10.0.10.2"), "kernel": ("B", "A", "10.0.20.2"), "relay": ("gB", "gA", "10.0.30.2"),
@@ -134,7 +135,7 @@ class Ends:
         return answer["result"]
 
     def between_cpu_ns(self, subject):
-        return sum(thread_cpu_ns(pid, name) for pid, name in self.between[subject])
+        return sum(Thread(pid, name).sample().cpu_ns for pid, name in self.between[subject])
 
     def trial(self, subject, seconds, *more):
         """TCP from client to server, as the server received it."""

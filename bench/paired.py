@@ -7,39 +7,14 @@ A round is four trials, A B B A and B A A B in turn, so that what changes slowly
 trials over that of its B trials. Published are the median of the rounds' ratios, a 95 % bootstrap interval of it, and A/A: the
 ratios of the two A trials of each round, inside of which nothing may be claimed.
 """
-import os
-import random
 import statistics
 
-
-def tsc_hz():
-    """Cycles a second of the time stamp counter."""
-    with open("/proc/cpuinfo") as info:
-        return 1e6 * next(float(line.split(":")[1]) for line in info if line.startswith("cpu MHz"))
-
-
-def thread_cpu_ns(pid, name):
-    """CPU time of the busiest thread whose name begins with @name (a string or a tuple)."""
-    times = []
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/comm") as comm:
-            if not comm.read().startswith(name):
-                continue
-        with open(f"/proc/{pid}/task/{task}/schedstat") as stat:
-            times.append(int(stat.read().split()[0]))
-    return max(times)
+from netbench.stats import interval
 
 
 def order(number, a, b):
     """The subjects of round @number's four trials."""
     return [a, b, b, a] if number % 2 == 0 else [b, a, a, b]
-
-
-def interval(values):
-    """95 % bootstrap interval of the median."""
-    draw = random.Random(1)
-    medians = sorted(statistics.median(draw.choices(values, k=len(values))) for _ in range(2000))
-    return medians[50], medians[-51]
 
 
 class Ratio:

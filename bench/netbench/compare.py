@@ -16,25 +16,34 @@ def load(path):
             document = json.load(file)
     except ValueError:
         document = None
-    if not isinstance(document, dict) or not isinstance(document.get("results"), list):
+    if not isinstance(document, dict) or not isinstance(document.get("results"), list) or "environment" not in document:
         raise NotComparable(f"{path} is not a file that netloom bench -o has written")
     return document
 
 
 def rows(document):
-    """{(title, what): (summary, higher is better)}: ratios to a peer where there are some, as they outlast the machine."""
+    """{(title, what): (summary, higher is better)}: ratios where there are some, as they outlast the machine, else figures."""
     found = {}
     for result in document["results"]:
         title = result.get("title", "")
-        for peer, ratio in result.get("ratios", {}).items():
-            found[title, f"Mpps, ratio to {peer}"] = (ratio["mpps"], True)
-            found[title, f"cycles, ratio to {peer}"] = (ratio["cycles"], False)
-        if not result.get("ratios") and "figures" in result:
-            found[title, "Mpps"] = (result["figures"]["netloomd"]["mpps"], True)
-            found[title, "cycles per frame"] = (result["figures"]["netloomd"]["cycles"], False)
-        if "ratio" in result:
-            found[title, "ratio"] = (result["ratio"], False)
+        for name, ratio in result.get("ratios", {}).items():
+            found[title, f"{name}, ratio of Mpps"] = (ratio["mpps"], True)
+            found[title, f"{name}, ratio of cycles"] = (ratio["cycles"], False)
+        if not result.get("ratios"):
+            for name, figures in result.get("figures", {}).items():
+                found[title, f"{name}, Mpps"] = (figures["mpps"], True)
+                found[title, f"{name}, cycles per frame"] = (figures["cycles"], False)
+        for what, value in result.get("values", {}).items():
+            found[title, what] = (value, value["higher_is_better"])
     return found
+
+
+def shown(value):
+    if value["n"] == 0:
+        return "-"
+    if value["n"] == 1:
+        return f"{value['median']:.4g} (measured once, +-20 %)"
+    return f"{value['median']:.4g} [{value['low']:.4g}, {value['high']:.4g}]"
 
 
 def text(old_path, new_path):
@@ -48,6 +57,5 @@ def text(old_path, new_path):
         lines.append(f"different CPUs: {old['environment']['cpu']} and {new['environment']['cpu']}; only ratios mean anything")
     for key in both:
         (was, higher), (now, _) = before[key], after[key]
-        lines.append(f"{key[0]}, {key[1]}: {was['median']:.3g} [{was['low']:.3g}, {was['high']:.3g}] -> "
-                     f"{now['median']:.3g} [{now['low']:.3g}, {now['high']:.3g}]: {verdict(was, now, higher)}")
+        lines.append(f"{key[0]}, {key[1]}: {shown(was)} -> {shown(now)}: {verdict(was, now, higher)}")
     return "\n".join(lines)

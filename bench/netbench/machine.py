@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a trial ran on: CPU times, involuntary switches, steal, how far the two CPUs are from each other, versions."""
 
+import contextlib
 import os
 import platform
 import re
 import shutil
 import subprocess
 import time
+from typing import NamedTuple
 
 
 def read(path, otherwise=""):
@@ -64,8 +66,15 @@ def steal_ticks(cpus):
     return ticks
 
 
+class Sample(NamedTuple):
+    """CPU time used, time spent ready to run without a CPU, and how often it was made to stop."""
+    cpu_ns: int
+    delay_ns: int
+    involuntary: int
+
+
 class Thread:
-    """The busiest of a process's threads whose names match: its CPU time, and how often it was made to stop."""
+    """The busiest of a process's threads whose names match."""
 
     def __init__(self, pid, names):
         self.pid = pid
@@ -77,17 +86,21 @@ class Thread:
             if read(folder + "/comm").startswith(self.names):
                 yield folder
 
-    def priority(self, realtime):
-        """Ahead of all ordinary threads of this machine, or one of them again."""
+    def priority(self, level):
+        """@level of real-time priority: ahead of all ordinary threads of this machine; 0: one of them again."""
         for folder in self.tasks():
-            os.sched_setscheduler(int(os.path.basename(folder)), os.SCHED_FIFO if realtime else os.SCHED_OTHER,
-                                  os.sched_param(1 if realtime else 0))
+            with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                os.sched_setscheduler(int(os.path.basename(folder)), os.SCHED_FIFO if level else os.SCHED_OTHER,
+                                      os.sched_param(level))
 
     def sample(self):
-        """(CPU time in ns, involuntary switches)"""
-        best = (0, 0)
+        best = Sample(0, 0, 0)
         for folder in self.tasks():
-            cpu = int((read(folder + "/schedstat") or "0").split()[0])
+            cpu, delay, _ = (read(folder + "/schedstat") or "0 0 0").split()
             match = re.search(r"nonvoluntary_ctxt_switches:\s*(\d+)", read(folder + "/status"))
-            best = max(best, (cpu, int(match.group(1)) if match else 0))
+            best = max(best, Sample(int(cpu), int(delay), int(match.group(1)) if match else 0))
         return best
+
+    def all_ns(self):
+        """CPU time of all whose names match, not only of the busiest."""
+        return sum(int((read(folder + "/schedstat") or "0").split()[0]) for folder in self.tasks())

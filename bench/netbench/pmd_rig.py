@@ -14,7 +14,6 @@ import shutil
 import tempfile
 import time
 
-from netbench.machine import Thread, distance_ns, steal_ticks, tsc_hz
 from netbench.rig import RING, WARM_S, Rig, mac
 from netbench.subjects import Unavailable, wait_for
 from testpmd import TESTPMD, Testpmd
@@ -24,6 +23,8 @@ FIRST_BURSTS = 8
 
 class PmdRig(Rig):
     """As Rig, for two cards without tags; orders are the size of frames."""
+
+    GENERATOR_THREADS = ("rte-worker", "lcore-worker")
 
     def __init__(self, options, subject, vlans=(None, None)):
         if TESTPMD is None:
@@ -58,33 +59,26 @@ class PmdRig(Rig):
         self.pmd.command("stop")
         return self.pmd.stats()["rx"] > before + FIRST_BURSTS * 64
 
+    def generator(self):
+        return self.pmd.process
+
     def trial(self, seconds, warm=WARM_S):
         """As Rig.trial(), of what testpmd counts."""
-        distance = distance_ns(self.options.tools, self.options.cpus, self.options.realtime)
-        thread, vcpu = self.subject.thread(), Thread(self.pmd.process.pid, ("rte-worker", "lcore-worker"))
+        distance, watch = self.distance(), self.watch()
         self.pmd.command(f"start tx_first {FIRST_BURSTS}")
         time.sleep(warm)
-        begin, steal = self.sample(thread, vcpu), steal_ticks(self.options.cpus)
-        with self.priority(thread, vcpu):  # not while it is asked: its main thread has the same CPU
+        begin = self.counted()
+        watch.begin()
+        with self.priority(watch):  # not while it is asked: its main thread has the same CPU
             time.sleep(seconds)
-        end = self.sample(thread, vcpu)
-        steal = steal_ticks(self.options.cpus) - steal
+        had, end = watch.end(), self.counted()
         self.subject.alive()
         self.pmd.command("stop")
-        wall = end["at"] - begin["at"]
-        frames, cpu = end["rx"] - begin["rx"], end["cpu"][0] - begin["cpu"][0]
-        return {
-            "subject": self.subject.name, "seconds": wall, "frames": frames, "mpps": frames / wall / 1e6,
-            "offered_mpps": (end["tx"] - begin["tx"]) / wall / 1e6, "cycles": cpu * tsc_hz() / 1e9 / max(frames, 1),
-            "share": cpu / 1e9 / wall, "generator_busy": None,
-            "vcpu_share": (end["vcpu"][0] - begin["vcpu"][0]) / 1e9 / wall,
-            "involuntary": end["cpu"][1] - begin["cpu"][1] + end["vcpu"][1] - begin["vcpu"][1], "steal_ticks": steal,
-            "distance_ns": distance, "lost": end["tx"] - begin["tx"] - frames,
-        }
+        return {**self.figures(begin, end, had, distance), "lost": end[2] - begin[2] - (end[1] - begin[1])}
 
-    def sample(self, thread, vcpu):
+    def counted(self):
         stats = self.pmd.stats()
-        return {"at": time.monotonic(), "rx": stats["rx"], "tx": stats["tx"], "cpu": thread.sample(), "vcpu": vcpu.sample()}
+        return time.monotonic(), stats["rx"], stats["tx"]
 
     def close(self):
         self.subject.stop()

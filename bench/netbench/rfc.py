@@ -4,16 +4,18 @@
 import statistics
 
 from netbench.rig import mac
-from netbench.rigs import both_ways, rigs_open
+from netbench.rigs import both_ways, rigs_of
 from netbench.search import Search
+from netbench.stats import spread, spread_text
 from netbench.subjects import Unavailable
-from netbench.trials import SHARE_MIN
+from netbench.trials import why_not
 from traffic import GENERATE, SINK
 
 SIZES = (64, 1518)
 GOALS = (0.0, 0.005)
 NAMES = {0.0: "NDR", 0.005: "PDR"}
 ATTEMPTS = 5
+RESOLUTION = 0.01  # of searches
 BURST_MAX_S = 2.0  # RFC 2544 section 26.4
 STATION = "02:cc:00:00:00:00"
 
@@ -26,7 +28,7 @@ def undisturbed(rig, options, trial):
     """trial(), again if somebody else had one of the CPUs."""
     for _ in range(ATTEMPTS):
         got = trial()
-        if options.count_all or min(got["share"], got["vcpu_share"]) >= SHARE_MIN:
+        if options.count_all or why_not([got]) is None:
             return got
     raise disturbed(rig)
 
@@ -55,8 +57,7 @@ def for_each(options, progress, measure, sizes=SIZES, repeats=1, **shape):
     Return: {size: {subject: [row, ...]}}, trials, skipped
     """
     skipped, trials, found = {}, [], {}
-    rigs = rigs_open(options, skipped, **shape)
-    try:
+    with rigs_of(options, skipped, **shape) as rigs:
         for size in sizes:
             rows = found.setdefault(size, {name: [] for name in rigs})
             for number in range(repeats):
@@ -67,16 +68,7 @@ def for_each(options, progress, measure, sizes=SIZES, repeats=1, **shape):
                     rows[name].append(row)
                     trials += [{"size": size, "repeat": number, **trial} for trial in more]
         progress.done()
-    finally:
-        for rig in rigs.values():
-            rig.close()
     return found, trials, skipped
-
-
-def spread(values, digits=2):
-    """The median, and the least and the most if there are several."""
-    text = f"{statistics.median(values):.{digits}f}"
-    return text if len(values) == 1 else f"{text} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
 def ndr(options, progress):
@@ -96,12 +88,14 @@ def ndr(options, progress):
         table, bars = [], {}
         for name, of_name in rows.items():
             bars[name] = {what: statistics.median(row[what] for row in of_name) for what in ("MRR", "PDR", "NDR")}
-            table.append([name, *(spread([row[what] for row in of_name]) for what in ("MRR", "PDR", "NDR")),
+            table.append([name, *(spread_text([row[what] for row in of_name]) for what in ("MRR", "PDR", "NDR")),
                           f"{statistics.median(row['mrr_lost'] for row in of_name):.2%}",
                           f"{statistics.median(row['generator_busy'] for row in of_name):.0%}"])
         results.append({
             "title": f"{size} B, Mpps both ways in sum, loss ratios 0 (NDR) and 0.5 % (PDR), bounds within 1 %",
             "columns": ["", "MRR", "PDR", "NDR", "lost at MRR", "generator busy"], "table": table,
+            "values": {f"{name}, {what}, Mpps": {**spread([row[what] for row in of_name], RESOLUTION), "higher_is_better": True}
+                       for name, of_name in rows.items() for what in ("MRR", "PDR", "NDR")},
             "bars": bars, "unit": "Mpps", "searches": {name: of_name for name, of_name in rows.items()},
             "note": "rings that are full hold the generator back: where nothing is lost at MRR, that is NDR and PDR, too",
             "skipped": skipped})
@@ -132,6 +126,8 @@ def loss(options, progress):
             "columns": ["", *(f"{100 - 10 * i} %" for i in range(longest))],
             "table": [[name, *(f"{y:.3f} at {x:.2f}" for x, y in of_name[0]), *[""] * (longest - len(of_name[0]))]
                       for name, of_name in rows.items()],
+            "values": {f"{name}, % lost as fast as it goes": {**spread([of_name[0][0][1]]), "higher_is_better": False}
+                       for name, of_name in rows.items()},
             "curves": {name: of_name[0] for name, of_name in rows.items()}, "x": "Mpps sent", "y": "% lost",
             "note": "100 % is as fast as it goes, back pressure of full rings included; ends after two loads without loss",
             "skipped": skipped})
@@ -168,13 +164,15 @@ def back2back(options, progress):
     found, trials, skipped = for_each(options, progress, measure, repeats=max(1, options.rounds // 4))
     results = []
     for size, rows in found.items():
-        table = [[name, spread([row["frames"] for row in of_name], 0), f"{statistics.mean(r['frames'] for r in of_name):.0f}",
+        table = [[name, spread_text([row["frames"] for row in of_name], 0), f"{statistics.mean(r['frames'] for r in of_name):.0f}",
                   f"{sum(row['open'] for row in of_name)} of {len(of_name)}",
-                  spread([row["pps"] / 1e6 for row in of_name])] for name, of_name in rows.items()]
+                  spread_text([row["pps"] / 1e6 for row in of_name])] for name, of_name in rows.items()]
         results.append({"title": f"{size} B, one way, longest burst without loss, frames", "table": table,
                         "columns": ["", "median", "mean", "whole 2 s without loss", "Mpps in the burst"],
                         "bars": {name: {"frames": statistics.median(r["frames"] for r in of_name)}
                                  for name, of_name in rows.items()},
+                        "values": {f"{name}, frames": {**spread([r["frames"] for r in of_name], RESOLUTION), "higher_is_better": True}
+                                   for name, of_name in rows.items()},
                         "unit": "frames", "bursts": rows, "skipped": skipped})
     return trials, results
 
@@ -194,20 +192,19 @@ def caching(options, progress):
             rig.order(0, GENERATE | SINK, count=1)
             rig.order(1, SINK)
             rig.order(2, SINK)
-            rig.offer(1, lambda: rig.guest.counters(1)["rx"] > 0, realtime=False)
+            rig.offer(1, lambda: rig.guest.counters(1)["rx"] > 0)
             rig.order(0, SINK)
             rig.order(1, GENERATE, src=STATION, src_macs=count, dst=mac(0), count=count, pps=pps)
-            learned = rig.offer(2 * count / pps + 5, lambda: rig.guest.counters(1)["tx"] == count, realtime=False)
+            phases = [rig.offer(2 * count / pps + 5, lambda: rig.guest.counters(1)["tx"] == count)]
             rig.order(0, GENERATE, dst=STATION, dst_macs=count, count=count, pps=pps)
             rig.order(1, SINK)
-            asked = rig.offer(2 * count / pps + 5, lambda: rig.guest.counters(0)["tx"] == count, realtime=False)
+            phases.append(rig.offer(2 * count / pps + 5, lambda: rig.guest.counters(0)["tx"] == count))
             came, flooded = rig.guest.counters(1)["rx"], rig.guest.counters(2)["rx"]
-            share = min(got[whose] for got in (learned, asked) for whose in ("share", "vcpu_share"))
-            log.append({"bench": "caching", "subject": rig.subject.name, "addresses": count, "came": came,
-                        "flooded": flooded, "share": share})
+            log.append({"bench": "caching", "subject": rig.subject.name, "addresses": count, "came": came, "flooded": flooded,
+                        **{who: min(phase[who] for phase in phases) for who in ("share", "vcpu_share")}})
             if came == count and flooded == 0:
                 return True
-            if share >= SHARE_MIN or options.count_all:
+            if why_not(phases) is None or options.count_all:
                 return False
         raise disturbed(rig)
 
@@ -231,6 +228,8 @@ def caching(options, progress):
         "columns": ["", "addresses", "table of"],
         "table": [[name, f"{row['addresses']}{' or more' if row['open'] else ''}", TABLES.get(name, "")]
                   for name, row in rows.items() if row],
+        "values": {f"{name}, addresses": {**spread([row["addresses"]], RESOLUTION), "higher_is_better": True}
+                   for name, row in rows.items() if row},
         "bars": {name: {"addresses": row["addresses"]} for name, row in rows.items() if row}, "unit": "addresses",
         "skipped": skipped}]
 

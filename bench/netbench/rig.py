@@ -13,8 +13,9 @@ import shutil
 import tempfile
 import time
 
-from netbench.machine import Thread, distance_ns, steal_ticks, tsc_hz
+from netbench.machine import Thread, distance_ns, tsc_hz
 from netbench.subjects import VLAN, wait_for
+from netbench.watch import Watch
 from traffic import GENERATE, SINK, Traffic
 
 RING = 1024
@@ -28,6 +29,8 @@ def mac(number):
 
 class Rig:
     """One subject and its generator. Epochs are the numbers under which trials run."""
+
+    GENERATOR_THREADS = ("vcpu",)
 
     def __init__(self, options, subject, n_cards=2, vlans=None, ring=RING, buffer=BUFFER, memory="32M"):
         self.options = options
@@ -68,37 +71,57 @@ class Rig:
         self.epoch += 1
         self.guest.stop(self.epoch)
 
-    def offer(self, seconds, done=lambda: False, realtime=True):
-        """Run what was ordered for @seconds, or until @done, and wait for what is on its way. Return: what was sent and came, all cards in sum.
+    def watch(self):
+        generator = self.generator().pid
+        return Watch(self.subject.thread(), Thread(generator, self.GENERATOR_THREADS),
+                     [generator, *(process.pid for process in self.subject.processes)], self.options.cpus)
 
-        Where the subject has to learn, @realtime priority (if asked for at all) would take the CPU from who does so: its
-        control thread. pps: frames really sent a second, by the generator's clock; the base of loss. lost_share: of those, that never came.
+    def generator(self):
+        return self.guest.process
+
+    @contextlib.contextmanager
+    def load(self, realtime=True):
+        """Run what was ordered for as long as the with block does, and wait for what is on its way.
+
+        Without @realtime priority even if it was asked for: what waits for the kernel's own threads, as closing files does, waits long
+        when two threads never leave their CPUs.
+        Yields a dict, full when the block has ended: what was sent and came, all cards in sum. pps: frames really sent a second, by
+        the generator's clock; the base of loss. lost_share: of those, that never came. share, vcpu_share: see Watch.
         """
-        thread, vcpu = self.subject.thread(), Thread(self.guest.process.pid, ("vcpu",))
+        got, watch = {"subject": self.subject.name}, self.watch()
         self.epoch += 1
         self.guest.begin(self.epoch)
-        with self.priority(thread, vcpu) if realtime else contextlib.nullcontext():
-            began, before = time.monotonic(), (thread.sample()[0], vcpu.sample()[0])
+        with self.priority(watch) if realtime else contextlib.nullcontext():
+            watch.begin()
             self.guest.go()
-            while (left := began + seconds - time.monotonic()) > 0 and not done():
-                time.sleep(min(left, 0.05))
+            yield got
             self.guest.hush()
-            wall, after = time.monotonic() - began, (thread.sample()[0], vcpu.sample()[0])
+            got.update(watch.end())
         self.drain()
         busy, idle, _ = self.guest.effort()
         self.epoch += 1
         self.guest.stop(self.epoch)
         self.subject.alive()
-        counters = [self.guest.counters(i) for i in range(len(self.guest.macs))]
+        counters = self.counters()
         sent, came = sum(c["tx"] for c in counters), sum(c["rx"] - c["foreign"] for c in counters)
         span = max(c["tx_last_tsc"] - c["tx_first_tsc"] for c in counters) / (self.guest.shared.tsc_khz * 1e3)
-        return {"subject": self.subject.name, "sent": sent, "came": came, "pps": sent / max(span, 1e-9), "span_s": span,
-                "lost_share": max(sent - came, 0) / max(sent, 1), "tx_full": sum(c["tx_full"] for c in counters),
-                "share": (after[0] - before[0]) / 1e9 / wall, "vcpu_share": (after[1] - before[1]) / 1e9 / wall,
-                "generator_busy": busy / max(busy + idle, 1)}
+        got.update({"sent": sent, "came": came, "pps": sent / max(span, 1e-9), "span_s": span,
+                    "lost_share": max(sent - came, 0) / max(sent, 1), "tx_full": sum(c["tx_full"] for c in counters),
+                    "generator_busy": busy / max(busy + idle, 1)})
+
+    def offer(self, seconds, done=lambda: False):
+        """load() for @seconds, or until @done. Return: what it yields."""
+        with self.load() as got:
+            end = time.monotonic() + seconds
+            while (left := end - time.monotonic()) > 0 and not done():
+                time.sleep(min(left, 0.05))
+        return got
+
+    def counters(self):
+        return [self.guest.counters(card) for card in range(len(self.guest.macs))]
 
     def received(self):
-        return sum(self.guest.counters(i)["rx"] for i in range(len(self.guest.macs)))
+        return sum(c["rx"] for c in self.counters())
 
     def drain(self, limit=2.0):
         """Until nothing has come for 100 ms: a switch that somebody takes the CPU from may be away for that long."""
@@ -108,61 +131,62 @@ class Rig:
             time.sleep(0.1)
 
     def trial(self, seconds, warm=WARM_S):
-        """Run what was ordered for warm + @seconds; the figures are those of the last @seconds.
-
-        mpps: frames delivered a second, all cards in sum. offered: sent by the guest. cycles: of the subject's CPU time,
-        for each frame delivered. share: how much of its CPU the subject had, vcpu: the guest. generator_busy: for how much of
-        that the guest had something to send or to receive; the rest it waited for the subject.
-        """
-        distance = distance_ns(self.options.tools, self.options.cpus, self.options.realtime)
-        thread, vcpu = self.subject.thread(), Thread(self.guest.process.pid, ("vcpu",))
+        """Run what was ordered for @warm + @seconds. Return: figures() of the last @seconds."""
+        distance, watch = self.distance(), self.watch()
         self.epoch += 1
         self.guest.begin(self.epoch)
-        with self.priority(thread, vcpu):
+        with self.priority(watch):
             self.guest.go()
             time.sleep(warm)
-            begin, steal = self.sample(thread, vcpu), steal_ticks(self.options.cpus)
+            begin, before = self.counted(), self.guest.effort()
+            watch.begin()
             time.sleep(seconds)
-            end = self.sample(thread, vcpu)
-            steal = steal_ticks(self.options.cpus) - steal
+            end, had, after = self.counted(), watch.end(), self.guest.effort()
             self.subject.alive()
             self.epoch += 1
             self.guest.stop(self.epoch)
-        wall = end["at"] - begin["at"]
-        busy, idle = end["busy"] - begin["busy"], end["idle"] - begin["idle"]
-        frames, cpu = end["rx"] - begin["rx"], end["cpu"][0] - begin["cpu"][0]
-        return {
-            "subject": self.subject.name, "seconds": wall, "frames": frames, "mpps": frames / wall / 1e6,
-            "offered_mpps": (end["tx"] - begin["tx"]) / wall / 1e6,
-            "cycles": cpu * tsc_hz() / 1e9 / max(frames, 1), "share": cpu / 1e9 / wall,
-            "generator_busy": busy / max(busy + idle, 1),
-            "vcpu_share": (end["vcpu"][0] - begin["vcpu"][0]) / 1e9 / wall,
-            "involuntary": end["cpu"][1] - begin["cpu"][1] + end["vcpu"][1] - begin["vcpu"][1], "steal_ticks": steal,
-            "distance_ns": distance,
-            "lost": sum(self.guest.counters(i)["lost"] for i in range(len(self.guest.macs))),
-        }
+        busy, idle, stolen = (new - old for new, old in zip(after, before))
+        return {**self.figures(begin, end, had, distance), "generator_busy": busy / max(busy + idle, 1),
+                "generator_stolen": stolen / max(busy + idle + stolen, 1), "lost": sum(c["lost"] for c in self.counters())}
+
+    def distance(self):
+        return distance_ns(self.options.tools, self.options.cpus, self.options.realtime)
+
+    def counted(self):
+        """(when, received, sent)"""
+        counters = self.counters()
+        return time.monotonic(), sum(c["rx"] for c in counters), sum(c["tx"] for c in counters)
+
+    def figures(self, begin, end, had, distance):
+        """A trial, of two samples of counted() and what a Watch says.
+
+        mpps: frames delivered a second, all cards in sum. offered_mpps: sent by the generator. cycles: of the subject's CPU time,
+        for each frame delivered. share, vcpu_share: see Watch. generator_busy: for how much of its time the guest had something to
+        send or to receive; the rest it waited for the subject.
+        """
+        seconds, frames = end[0] - begin[0], end[1] - begin[1]
+        return {"subject": self.subject.name, **had, "frames": frames, "mpps": frames / seconds / 1e6,
+                "offered_mpps": (end[2] - begin[2]) / seconds / 1e6, "distance_ns": distance, "generator_busy": None,
+                "cycles": had["cpu_ns"] / had["seconds"] * tsc_hz() / 1e9 / (max(frames, 1) / seconds)}
 
     @contextlib.contextmanager
-    def priority(self, *threads):
-        """With --realtime: the two threads that are measured come before others, and whoever ends them before these."""
+    def priority(self, watch):
+        """With --realtime: the two threads that are measured come before others, and whoever ends them before these, as do the other
+        threads of their processes, which only work when there is something to learn, or to change."""
         if not self.options.realtime:
             yield
             return
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(2))
         try:
-            for thread in threads:
-                thread.priority(True)
+            for thread in watch.everything:
+                thread.priority(2)
+            for thread in watch.threads:
+                thread.priority(1)
             yield
         finally:
-            for thread in threads:
-                thread.priority(False)
+            for thread in watch.everything:
+                thread.priority(0)
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-
-    def sample(self, thread, vcpu):
-        counters = [self.guest.counters(i) for i in range(len(self.guest.macs))]
-        busy, idle, _ = self.guest.effort()
-        return {"at": time.monotonic(), "busy": busy, "idle": idle, "rx": sum(c["rx"] for c in counters), "tx": sum(c["tx"] for c in counters),
-                "cpu": thread.sample(), "vcpu": vcpu.sample()}
 
     def pause(self):
         self.subject.pause()

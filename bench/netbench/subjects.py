@@ -39,6 +39,7 @@ class Subject:
 
     name = ""
     threads = ()
+    switches = True
 
     def __init__(self, build, directory, cpu):
         self.build, self.directory, self.cpu = build, directory, cpu
@@ -87,14 +88,16 @@ class Netloomd(Subject):
     name = "netloomd"
     threads = ("worker",)
 
-    def __init__(self, build, directory, cpu, poll="busy", fdb_entries=131072):
+    def __init__(self, build, directory, cpu, poll="busy", fdb_entries=131072, together=False):
+        """@together: its control thread has the same CPU as its worker, and never the generator's"""
         super().__init__(build, directory, cpu)
-        self.poll, self.fdb_entries = poll, fdb_entries
+        self.poll, self.fdb_entries, self.together = poll, fdb_entries, together
         self.rpc_file = None
 
     def start(self, ports):
         path = os.path.join(self.directory, "netloomd.sock")
-        self.spawn([os.path.join(self.build, "netloomd"), "--socket", path, "--state",
+        self.spawn([*(["taskset", "-c", str(self.cpu)] if self.together else []),
+                    os.path.join(self.build, "netloomd"), "--socket", path, "--state",
                     os.path.join(self.directory, "state.json"), "--no-huge", "--poll", self.poll, "--cpus", str(self.cpu),
                     "--fdb-entries", str(self.fdb_entries)], env={**os.environ, "NETLOOM_RUNDIR": self.directory})
         connection = socket.socket(socket.AF_UNIX)
@@ -143,6 +146,7 @@ class Testpmd(Subject):
 
     name = "testpmd"
     threads = ("rte-worker", "lcore-worker")
+    switches = False
 
     def start(self, ports):
         if not shutil.which("dpdk-testpmd"):
@@ -154,7 +158,7 @@ class Testpmd(Subject):
             vdevs += ["--vdev", f"net_vhost{number},iface={port['socket']},queues=1,client=1"]
         process = self.spawn(
             ["dpdk-testpmd", "--lcores", f"0@{self.cpu},1@{self.cpu}", "--no-huge", "-m", "512", "--no-pci", "--no-telemetry",
-             "--file-prefix", f"netbench{os.getpid()}", "--log-level", "lib.eal:error", *vdevs, "--", "--nb-cores=1",
+             "--file-prefix", os.path.basename(self.directory), "--log-level", "lib.eal:error", *vdevs, "--", "--nb-cores=1",
              "--forward-mode=io", "--txd=1024", "--rxd=1024", "--auto-start",
              f"--total-num-mbufs={8192 * len(ports)}"], stdin=subprocess.PIPE)
         wait_for("testpmd forwards", lambda: self.alive() and any(Thread(process.pid, self.threads).tasks()))
@@ -191,7 +195,7 @@ class Ovs(Subject):
         mask = hex(1 << self.cpu)
         self.vsctl("--no-wait", "init", "--", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
                    f"other_config:pmd-cpu-mask={mask}", f"other_config:dpdk-lcore-mask={mask}",
-                   f'other_config:dpdk-extra="--no-pci --no-telemetry --file-prefix netbench-ovs{os.getpid()} {memory}"',
+                   f'other_config:dpdk-extra="--no-pci --no-telemetry --file-prefix {os.path.basename(self.directory)} {memory}"',
                    *([] if memory else ["other_config:dpdk-socket-mem=512"]), "other_config:vhost-sock-dir=.")
         self.spawn([vswitchd, f"unix:{self.directory}/db.sock", "--no-chdir", f"--unixctl={self.directory}/vswitchd.ctl",
                     f"--pidfile={self.directory}/vswitchd.pid"], env=self.environment())

@@ -41,7 +41,7 @@ echo nonsense >"$dir/nonsense.json"
 refused 1 "is not a file that netloom bench -o has written" compare "$dir/nonsense.json" "$dir/nonsense.json"
 echo "ok: mistakes are refused with a sentence"
 
-"$bench" v2v --quick --count-all --only "64 B, 2" --against linux-bridge --json -o "$dir/results" >"$dir/out" 2>"$dir/err" ||
+"$bench" v2v --quick --realtime --count-all --only "64 B, 2" --against linux-bridge --json -o "$dir/results" >"$dir/out" 2>"$dir/err" ||
 	fail "the benchmark ended with status $?"
 /usr/bin/python3 - "$dir/out" "$dir/results" <<'PYTHON' || fail "the results are not as they should be"
 import csv, json, sys

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a switch does besides forwarding: stations come, ports come and go, nothing happens at all.
+
+As in all benchmarks, runs in which somebody else had one of the CPUs are counted and left out (trials.py).
+"""
+
+import statistics
+import time
+
+from netbench.rig import Rig, mac
+from netbench.stats import percentile, spread, spread_text
+from netbench.subjects import Netloomd, wait_for
+from netbench.trials import Counted
+from traffic import GENERATE, LATENCY, SINK
+
+COUNT_1M = 1 << 20
+OFFERED_M = (0.25, 0.5, 1, 1.25, 1.5, 2, 3, 4)  # million new addresses a second
+KNOWN_PPS = 100000
+
+
+class LargeNetloomd(Netloomd):
+    """With room for a million stations."""
+
+    def __init__(self, build, directory, cpu):
+        super().__init__(build, directory, cpu, fdb_entries=2 * COUNT_1M)
+
+
+class AdaptiveNetloomd(Netloomd):
+    """As it runs by default: threads sleep when there is nothing to do."""
+
+    def __init__(self, build, directory, cpu):
+        super().__init__(build, directory, cpu, poll="adaptive")
+
+
+class TogetherNetloomd(Netloomd):
+    """Its control thread does not take the receiver's CPU, whose rings would fill up."""
+
+    def __init__(self, build, directory, cpu):
+        super().__init__(build, directory, cpu, together=True)
+
+
+def learning_run(rig, rate):
+    """@rate new addresses a second for up to a second, while two known stations talk to each other."""
+    rig.subject.flush()
+    rig.passes()
+    before = entries(rig)
+    count = int(min(rate, COUNT_1M - 10000))
+    rig.order(0, GENERATE, src="02:aa:00:00:00:00", src_macs=count, dst=mac(1), count=count, pps=rate)
+    rig.order(1, SINK)
+    rig.order(2, GENERATE | SINK, dst=mac(3), stream=2, pps=KNOWN_PPS)
+    rig.order(3, GENERATE | SINK, dst=mac(2), stream=3, pps=KNOWN_PPS)
+    got = rig.offer(60, lambda: rig.guest.counters(0)["tx"] == count)
+    new, known = rig.guest.counters(0), [rig.guest.counters(card) for card in (2, 3)]
+    span = (new["tx_last_tsc"] - new["tx_first_tsc"]) / (rig.guest.shared.tsc_khz * 1e3)
+    learned = entries(rig) - before
+    return {**got, "bench": "learning", "offered": rate, "new_sent": new["tx"], "new_pps": new["tx"] / span, "learned": learned,
+            "learned_pps": learned / span,
+            "known_sent": sum(c["tx"] for c in known), "known_lost": sum(c["tx"] - c["rx"] for c in known)}
+
+
+def entries(rig):
+    return rig.subject.call("status")["fdb"]["entries"]
+
+
+def learning(options, progress):
+    """Frames from new addresses at growing rates, while known stations talk: how many are learned, and what known ones lose."""
+    trials, rows, counted = [], {rate: [] for rate in OFFERED_M}, Counted(options)
+    rig = Rig(options, LargeNetloomd, n_cards=4)
+    try:
+        for number in range(repeats(options)):
+            for rate in OFFERED_M if number % 2 == 0 else OFFERED_M[::-1]:
+                progress.say(f"learning {rate} M addresses a second, round {number + 1} of {repeats(options)}")
+                run = {"round": number, **learning_run(rig, rate * 1e6)}
+                trials.append(run)
+                if counted.use([run]):
+                    rows[rate].append(run)
+        progress.done()
+    finally:
+        rig.close()
+    table, values, clean = [], {}, []
+    for rate, runs in rows.items():
+        sent, learned = ([run[what] / 1e6 for run in runs] for what in ("new_pps", "learned_pps"))
+        lost = [run["known_lost"] for run in runs]
+        table.append([f"{rate:g}", spread_text(sent), spread_text(learned),
+                      f"{min(r['learned'] / r['new_sent'] for r in runs):.1%}" if runs else "-",
+                      f"{sum(lost)} of {sum(run['known_sent'] for run in runs)}", f"{len(runs)} of {repeats(options)}"])
+        values[f"M learned a second of {rate:g} offered"] = {**spread(learned), "higher_is_better": True}
+        values[f"known frames lost at {rate:g} M a second"] = {**spread(lost), "higher_is_better": False}
+        if runs and not any(lost):
+            clean += zip(sent, learned)
+    note = "nothing known was lost in no row" if not clean else (
+        f"nothing known was lost up to {max(sent for sent, _ in clean):.2f} M new addresses a second, of which "
+        f"{max(clean)[1]:.2f} M were learned; most in such a row: {max(learned for _, learned in clean):.2f} M a second")
+    return trials, [{
+        "title": f"new addresses a second, M, while known stations send {2 * KNOWN_PPS} frames a second", **counted.result(),
+        "columns": ["offered", "sent", "learned", "least of it", "known frames lost", "runs"], "table": table, "values": values,
+        "note": f"{note} (goal: >= 1 M, nothing lost)", "x": "M new addresses sent a second", "y": "M learned a second",
+        "curves": {"learned": [(statistics.median(run["new_pps"] for run in runs) / 1e6,
+                                statistics.median(run["learned_pps"] for run in runs) / 1e6) for runs in rows.values() if runs]}}]
+
+
+RECONF_PPS = 1e6
+LINKS = 100
+
+
+def reconf(options, progress):
+    """A load between two ports, while 100 links come and go: the time for which frames were blocked."""
+    trials, kinds = [], ("nothing", f"{LINKS} links added and removed")
+    rows, counted = {what: [] for what in kinds}, Counted(options)
+    rig = Rig(options, TogetherNetloomd)
+    try:
+        for number in range(repeats(options)):
+            for what in kinds if number % 2 == 0 else kinds[::-1]:
+                progress.say(f"reconf: {what}, round {number + 1} of {repeats(options)}")
+                run = {"bench": "reconf", "round": number, "what": what, **reconf_run(rig, what != kinds[0], options)}
+                trials.append(run)
+                if counted.use([run]):
+                    rows[what].append(run)
+        progress.done()
+    finally:
+        rig.close()
+    table, values = [], {}
+    for what, runs in rows.items():
+        blocked = [run["blocked_us"] for run in runs]
+        table.append([what, spread_text([run["seconds"] for run in runs]), str(sum(run["changes"] for run in runs)),
+                      f"{sum(run['sent'] - run['came'] for run in runs)} of {sum(run['sent'] for run in runs)}",
+                      spread_text(blocked, 1), f"{len(runs)} of {repeats(options)}"])
+        values[f"us blocked, {what}"] = {**spread(blocked), "higher_is_better": False}
+    return trials, [{"title": f"{RECONF_PPS / 1e6:g} Mpps between two ports that nothing is changed at", **counted.result(),
+                     "columns": ["meanwhile", "seconds each", "changes", "frames lost", "blocked us", "runs"],
+                     "table": table, "values": values, "note": "the goal is 0: lost frames over the rate at which they were sent"}]
+
+
+def reconf_run(rig, changing, options):
+    for card in (0, 1):
+        rig.order(card, GENERATE | SINK, dst=mac(1 - card), stream=card, pps=RECONF_PPS / 2, burst=4)
+    changes = 0
+    with rig.load(realtime=False) as got:
+        if changing:
+            for number in range(LINKS):
+                link(rig, number)
+            for number in range(LINKS):
+                rig.subject.call("apply", owner=f"l{number}", switches=[], ports=[])
+            changes = 2 * LINKS
+        else:
+            time.sleep(max(1.0, options.seconds))
+    return {**got, "changes": changes, "blocked_us": max(got["sent"] - got["came"], 0) / got["pps"] * 1e6}
+
+
+def link(rig, number):
+    """A wire between two ports that nobody is connected to, with an owner of its own."""
+    ports = [{"name": f"l{number}{end}", "type": "vhost-user", "socket": f"{rig.directory}/l{number}{end}.sock", "server": True,
+              "wire": f"l{number}{other}"} for end, other in ("ab", "ba")]
+    rig.subject.call("apply", owner=f"l{number}", switches=[], ports=ports)
+
+
+IDLE_PORTS = 16
+FLOWS = {"one in 20 ms": 50, "10,000 a second": 10000}
+
+
+def idle(options, progress):
+    """Sixteen connected ports without a frame: CPU time; and what the first frame after a pause waits longer."""
+    trials, shares, added, counted = [], [], [], Counted(options)
+    rows = {what: [] for what in FLOWS}
+    rig = Rig(options, AdaptiveNetloomd, n_cards=IDLE_PORTS, ring=256, memory="64M")
+    try:
+        wait_for("netloomd's thread sleeps", lambda: rig.subject.call("status")["workers"][0]["asleep"])
+        for number in range(repeats(options)):
+            progress.say(f"idle: round {number + 1} of {repeats(options)}")
+            runs = {"nothing": idle_run(rig, options, 0)}
+            for what in list(FLOWS)[::1 if number % 2 == 0 else -1]:
+                runs[what] = idle_run(rig, options, FLOWS[what])
+            trials += [{"bench": "idle", "round": number, "what": what, **run} for what, run in runs.items()]
+            if not counted.use(list(runs.values())):
+                continue
+            shares.append(100 * runs["nothing"]["cpu_ns"] / 1e9 / runs["nothing"]["seconds"])
+            for what in FLOWS:
+                rows[what].append(runs[what])
+            first, steady = (runs[what]["p50"] for what in FLOWS)
+            if first is not None and steady is not None:
+                added.append(first - steady)
+        progress.done()
+    finally:
+        rig.close()
+    table = [["CPU of the datapath thread, %", spread_text(shares, 3), "-", "< 1"]]
+    for what, runs in rows.items():
+        table.append([f"latency of frames, {what}, us", *(spread_text([run[p] for run in runs if run[p] is not None], 1)
+                                                         for p in ("p50", "p99")), ""])
+    table.append(["the first frame after a pause waits longer, us", spread_text(added, 1), "-", "< 100"])
+    return trials, [{"title": f"{IDLE_PORTS} connected ports with nothing to do", **counted.result(), "table": table,
+                     "columns": ["", "median", "99 %", "goal"],
+                     "values": {"CPU, %": {**spread(shares), "higher_is_better": False},
+                                "us added to the first frame": {**spread(added), "higher_is_better": False}}}]
+
+
+def idle_run(rig, options, pps):
+    """Frames from port 0 to port 1, or none. Return: Rig.load()'s, and p50 and p99 in us."""
+    rig.order(0, GENERATE if pps else 0, dst=mac(1), pps=pps, burst=1)
+    rig.order(1, SINK | LATENCY)
+    got = rig.offer(2 * options.seconds)
+    cycles = rig.guest.latencies(1)
+    us = {f"p{p}": percentile(cycles, p / 100) for p in (50, 99)}
+    return {**got, **{p: c if c is None else c * 1e3 / rig.guest.shared.tsc_khz for p, c in us.items()}}
+
+
+def repeats(options):
+    return max(1, options.rounds // 4)
