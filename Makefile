@@ -63,9 +63,9 @@ GUEST_CFLAGS := -std=gnu11 -g -O3 $(WARN) -ffreestanding -nostdlib -static -fno-
 Q    := $(if $(V),,@)
 say   = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
-all: $(PROGRAMS) $(GUESTS) $(B)/bench/distance
+all: $(PROGRAMS) $(GUESTS) $(B)/bench/distance $(B)/bench/wake
 
-$(B)/bench/distance $(B)/bench/relay: $(B)/bench/%: bench/%.c
+$(B)/bench/distance $(B)/bench/wake $(B)/bench/relay: $(B)/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)gcc $(BASE_CFLAGS) -o $@ $< -lpthread
@@ -270,7 +270,7 @@ install: all
 	install -D -m 644 -t $(INSTALLED)/lib/netloom/bench tests/guests/traffic.py tests/e2e/testpmd.py
 	install -D -m 644 -t $(INSTALLED)/lib/netloom/bench/netbench bench/netbench/*.py
 	install -D -t $(INSTALLED)/lib/netloom/bench/guests $(B)/guests/traffic
-	install -D -t $(INSTALLED)/lib/netloom/bench/bench $(B)/bench/distance
+	install -D -t $(INSTALLED)/lib/netloom/bench/bench $(B)/bench/distance $(B)/bench/wake
 	install -D -m 644 -t $(INSTALLED)/share/netloom/examples examples/*.yaml
 	install -D -m 644 -t $(INSTALLED)/share/doc/netloom README.md LICENSE
 

@@ -69,6 +69,18 @@ static inline uint16_t poll_queue(struct worker *w, const struct snapshot *cfg,
 	return n;
 }
 
+/* One entry of the poll list, whichever loop of run() it belongs to; none if the list is shorter by now. */
+static uint16_t poll_entry(struct worker *w, const struct snapshot *cfg, uint32_t entry,
+			   struct frame *frames)
+{
+	const struct poll_list *list = &cfg->polls[w->index];
+
+	if (entry >= list->n)
+		return 0;
+	return poll_queue(w, cfg, list->entries[entry], frames,
+			  entry < list->n_plain ? pipeline_run : pipeline_impair_in);
+}
+
 /* Whether looking for frames means a system call for each of the worker's queues. */
 static bool polls_are_calls(const struct snapshot *cfg, const struct poll_list *list)
 {
@@ -96,6 +108,8 @@ static void run(struct worker *w)
 	const uint64_t tsc_hz = rte_get_tsc_hz();
 	const uint64_t idle_tsc = tsc_hz / 1000000 * workers.idle_us;
 	uint64_t idle_since = rte_rdtsc(), next_second = 0;
+	uint32_t woken_by = WORKER_NO_ENTRY;
+	bool was_asleep = false;
 	static _Thread_local struct frame frames[FRAME_BURST];
 
 	while (!atomic_load_explicit(&workers.stop, memory_order_relaxed)) {
@@ -110,6 +124,11 @@ static void run(struct worker *w)
 		if (now >= next_second) {
 			w->pl->now_s = clock_s();
 			next_second = now + tsc_hz / 8;
+		}
+		if (__builtin_expect(was_asleep, 0)) {
+			n += poll_entry(w, cfg, woken_by, frames);
+			worker_disarm(w, cfg);
+			was_asleep = false;
 		}
 		for (uint32_t i = 0; i < list->n_plain; i++)
 			n += poll_queue(w, cfg, list->entries[i], frames, pipeline_run);
@@ -135,9 +154,10 @@ static void run(struct worker *w)
 			continue;
 		}
 		/* Quiescent for the last snapshot: this one may be newer, take it again. */
-		worker_sleep(w, atomic_load_explicit(&workers.current, memory_order_acquire));
+		woken_by = worker_sleep(
+			w, atomic_load_explicit(&workers.current, memory_order_acquire));
+		was_asleep = true;
 		idle_since = rte_rdtsc();
-		next_second = 0;
 		cycles_restart();
 	}
 }

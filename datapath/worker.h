@@ -93,7 +93,18 @@ void workers_quiesce(void);
 /** workers_notify_control() - Make datapath_event_fd() readable. Any thread. */
 void workers_notify_control(void);
 
-/** worker_sleep() - Arm the queues and sleep until there may be work (worker_sleep.c) */
-void worker_sleep(struct worker *w, const struct snapshot *cfg);
+#define WORKER_NO_ENTRY UINT32_MAX
+
+/**
+ * worker_sleep() - Arm the queues and sleep until there may be work (worker_sleep.c)
+ *
+ * They stay armed: worker_disarm() is due, once the queue that woke us has been served.
+ * Return: the entry of the poll list whose queue that is; it may be past the list's end, which may have changed in between.
+ * WORKER_NO_ENTRY: none.
+ */
+uint32_t worker_sleep(struct worker *w, const struct snapshot *cfg);
+
+/** worker_disarm() - Have the queues' peers signal no more */
+void worker_disarm(const struct worker *w, const struct snapshot *cfg);
 
 #endif

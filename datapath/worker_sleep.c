@@ -13,7 +13,9 @@
  *   4. A frame that waits in an impaired link ends the sleep a little before it is due; what is due sooner is waited for
  *      awake. Another worker that puts a frame into a link of ours sets its bit first and then looks whether we sleep;
  *      we say that we sleep first and then look for bits.
- *   5. Between going offline and coming online nothing of the snapshot is touched: it may be freed.
+ *   5. Awake, the queue that woke us is served before anything else: its frame has waited, and after a pause every line that is
+ *      touched before it comes from far away. Only then are the queues disarmed and all of them looked at.
+ *   6. Between going offline and coming online nothing of the snapshot is touched: it may be freed.
  *
  * Queues without an fd have nobody to signal, or no one yet. They get another look four times a
  * second.
@@ -81,8 +83,10 @@ static uint32_t arm(const struct snapshot *cfg, const struct poll_list *list)
 	return list->n;
 }
 
-static void disarm(const struct snapshot *cfg, const struct poll_list *list)
+void worker_disarm(const struct worker *w, const struct snapshot *cfg)
 {
+	const struct poll_list *list = &cfg->polls[w->index];
+
 	for (uint32_t i = 0; i < list->n; i++) {
 		struct port *port = cfg->ports[list->entries[i].port].port;
 
@@ -124,9 +128,13 @@ static int wait_for_work(struct worker *w, struct epoll_event *events, const str
 	return n < 0 ? 0 : n;
 }
 
-static void count_wakeups(const struct worker *w, const struct snapshot *cfg,
-			  const struct poll_list *list, const struct epoll_event *events, int n)
+/* Return: an entry that woke us, WORKER_NO_ENTRY if it was none. */
+static uint32_t count_wakeups(const struct worker *w, const struct snapshot *cfg,
+			      const struct epoll_event *events, int n)
 {
+	const struct poll_list *list = &cfg->polls[w->index];
+	uint32_t woken = WORKER_NO_ENTRY;
+
 	for (int i = 0; i < n; i++) {
 		uint32_t entry = events[i].data.u32;
 		uint64_t value;
@@ -138,16 +146,19 @@ static void count_wakeups(const struct worker *w, const struct snapshot *cfg,
 			const struct poll_entry *poll = &list->entries[entry];
 
 			stats_add(&cfg->ports[poll->port].port->rxq[poll->queue].wakeups, 1);
+			woken = entry;
 		}
 	}
+	return woken;
 }
 
-void worker_sleep(struct worker *w, const struct snapshot *cfg)
+uint32_t worker_sleep(struct worker *w, const struct snapshot *cfg)
 {
 	const struct poll_list *list = &cfg->polls[w->index];
 	struct epoll_event events[EVENTS_MAX];
 	uint64_t generations = sum_generations(cfg, list);
 	struct wheel *wheel = w->pl->impair->wheel;
+	uint32_t woken = WORKER_NO_ENTRY;
 	struct timespec bound;
 	int n;
 
@@ -155,14 +166,13 @@ void worker_sleep(struct worker *w, const struct snapshot *cfg)
 	    w->watched_fds != generations)
 		watch(w, cfg, list, generations);
 	if (!sleep_bound(w, &bound))
-		return;
+		return WORKER_NO_ENTRY;
 	atomic_store(&wheel->is_asleep, true);
 	if (!atomic_load(&wheel->is_kicked) && arm(cfg, list) == list->n) {
 		n = wait_for_work(w, events, &bound);
 		cfg = atomic_load_explicit(&workers.current, memory_order_acquire);
-		list = &cfg->polls[w->index];
-		count_wakeups(w, cfg, list, events, n);
+		woken = count_wakeups(w, cfg, events, n);
 	}
-	disarm(cfg, list);
 	atomic_store_explicit(&wheel->is_asleep, false, memory_order_relaxed);
+	return woken;
 }

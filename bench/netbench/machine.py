@@ -57,6 +57,13 @@ def distance_ns(tools, cpus, realtime):
     return int(answer.stdout)
 
 
+def wakes_us(tools, cpus, realtime, times):
+    """What a thread that sleeps on the first CPU takes to see that one on the second wrote into an eventfd, so many times."""
+    answer = subprocess.run([*(["chrt", "-f", "1"] if realtime else []), os.path.join(tools, "bench", "wake"), *map(str, cpus), str(times)],
+                            capture_output=True, text=True, check=True)
+    return [int(line) / 1e3 for line in answer.stdout.split()]
+
+
 def steal_ticks(cpus):
     ticks = 0
     for line in read("/proc/stat").splitlines():

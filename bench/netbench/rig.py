@@ -56,6 +56,8 @@ class Rig:
         for card in range(len(self.guest.macs)):
             self.order(card, GENERATE | SINK, count=8)
         self.run(0.05)
+        for card in range(len(self.guest.macs)):  # who gets no other order is silent
+            self.order(card, SINK)
         return all(self.guest.counters(card)["rx"] for card in range(len(self.guest.macs)))
 
     def order(self, card, role, **what):

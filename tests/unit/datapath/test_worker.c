@@ -139,6 +139,74 @@ static void sleeping_worker_is_woken_by_each_frame(void **state)
 	assert_true(bell.port.rxq[0].wakeups >= 50);
 }
 
+/* A port in front of it in the poll list, and how often it was looked at while the other's frame waited. */
+static struct port quiet;
+static _Atomic uint32_t n_looked_past;
+
+static uint16_t quiet_rx(struct port *port, uint16_t queue, uint16_t worker, struct frame *frames,
+			 uint16_t max)
+{
+	(void)port;
+	(void)queue;
+	(void)worker;
+	(void)frames;
+	(void)max;
+	if (atomic_load(&bell.n_waiting) > 0)
+		atomic_fetch_add(&n_looked_past, 1);
+	return 0;
+}
+
+static int quiet_fd(struct port *port, uint16_t queue)
+{
+	static int fd = -1;
+
+	(void)port;
+	(void)queue;
+	if (fd < 0)
+		fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	return fd;
+}
+
+static bool quiet_arm(struct port *port, uint16_t queue, bool armed)
+{
+	(void)port;
+	(void)queue;
+	(void)armed;
+	return false;
+}
+
+static const struct port_ops quiet_ops = {.type = "quiet",
+					  .rx = quiet_rx,
+					  .rx_release = bell_release,
+					  .rx_fd = quiet_fd,
+					  .rx_arm = quiet_arm};
+
+static void queue_that_wakes_a_worker_is_served_before_others(void **state)
+{
+	const struct port_spec spec = {.n_queues = 1, .type = "quiet"};
+	struct snapshot *s = snapshot_new(datapath_fdb(), 2, 0, 1);
+
+	(void)state;
+	port_init(&quiet, &quiet_ops, &spec);
+	for (int i = 0; i < 2; i++)
+		s->ports[i] = (struct port_config){.port = i == 0 ? &quiet : &bell.port,
+						   .role = PORT_WIRE,
+						   .admin_up = true,
+						   .mtu = 1500,
+						   .sw = SNAPSHOT_NONE,
+						   .peer = SNAPSHOT_NONE};
+	assert_int_equal(snapshot_finish(s), 0);
+	datapath_publish(s);
+	for (int i = 0; i < 20; i++) {
+		assert_true(wait_until(asleep));
+		bell_put();
+		assert_true(wait_until(delivered));
+	}
+	publish_bell();
+	/* Every time, if the list were looked at in its order; the new snapshot, too, wakes it once or twice. */
+	assert_true(atomic_load(&n_looked_past) <= 5);
+}
+
 static void changed_fd_is_watched_at_once(void **state)
 {
 	(void)state;
@@ -293,6 +361,7 @@ int main(void)
 		cmocka_unit_test(cycles_are_counted_while_somebody_asks),
 		cmocka_unit_test(marks_share_the_time_out_among_them),
 		cmocka_unit_test(sleeping_worker_is_woken_by_each_frame),
+		cmocka_unit_test(queue_that_wakes_a_worker_is_served_before_others),
 		cmocka_unit_test(changed_fd_is_watched_at_once),
 		cmocka_unit_test(control_hears_of_a_changed_peer_once),
 		cmocka_unit_test(port_without_an_fd_is_still_polled),
