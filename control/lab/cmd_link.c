@@ -60,32 +60,6 @@ static int carriers_wait(const char *const *ports, int n, struct err *err)
 	}
 }
 
-static int link_set(const struct topo *topo, const struct topo_link *link, bool up, struct err *err)
-{
-	struct arena arena = {.head = NULL};
-	const char *ports[2];
-	int rc = 0, n = 0;
-
-	for (int end = 0; end < 2 && rc == 0; end++) {
-		const struct topo_end *own = &link->ends[end];
-
-		/* A switch's end of a machine's link has no port of its own, one on another host none here. */
-		if (!span_node_is_here(topo, &topo->nodes[own->node_index]) ||
-		    (topo->nodes[own->node_index].kind == TOPO_SWITCH &&
-		     !topo_link_is_patch(topo, link) && !span_link_crosses(topo, link)))
-			continue;
-		ports[n] = desired_port_name(&arena, topo, own->node, own->ifname);
-		rc = rpc_once(
-			"port.admin",
-			json_pack("{s:s, s:s}", "name", ports[n++], "admin", up ? "up" : "down"),
-			NULL, err);
-	}
-	if (rc == 0)
-		rc = carriers_wait(ports, n, err);
-	arena_free(&arena);
-	return rc;
-}
-
 /* What `link set` was told to do. */
 struct link_change {
 	bool sets_state, up;
@@ -144,38 +118,70 @@ static int direction_read(const struct command *command, const char *word,
 	return 0;
 }
 
-/* Both ends' ports in one transaction. */
-static int link_impair(const struct topo *topo, const struct topo_link *link, int named,
-		       const struct link_change *change, struct err *err)
+/* The object of an end's port in a request, made when it is first asked for. */
+static json_t *end_object(json_t *of_end[2], const struct topo *topo, const struct topo_link *link,
+			  int end)
 {
-	json_t *ports = json_array(), *of_end[2] = {NULL, NULL};
+	const struct topo_end *own = &link->ends[end];
 	struct arena arena = {.head = NULL};
 
-	for (int side = 0; side < 2; side++) {
+	if (of_end[end] == NULL)
+		of_end[end] = json_pack("{s:s}", "name",
+					desired_port_name(&arena, topo, own->node, own->ifname));
+	arena_free(&arena);
+	return of_end[end];
+}
+
+/* A switch's end of a machine's link has no port of its own, one on another host none here. */
+static bool end_has_port(const struct topo *topo, const struct topo_link *link, int end)
+{
+	const struct topo_node *node = &topo->nodes[link->ends[end].node_index];
+
+	return span_node_is_here(topo, node) &&
+	       (node->kind != TOPO_SWITCH || topo_link_is_patch(topo, link) ||
+		span_link_crosses(topo, link));
+}
+
+/* All that was said, at both ends, in one request: it happens whole or not at all. */
+static int link_set(const struct topo *topo, const struct topo_link *link, int named,
+		    const struct link_change *change, struct err *err)
+{
+	json_t *ports = json_array(), *of_end[2] = {NULL, NULL}, *impaired = NULL;
+	const char *names[2];
+	int n = 0, rc;
+
+	for (int side = 0; side < 2 && change->sets_impair; side++) {
 		int sender = side == 0 ? named : 1 - named;
 		struct impair_place place;
-		const struct topo_end *end;
 
 		if (!change->toward[side] || !desired_impair_place(topo, link, sender, &place))
 			continue;
-		end = &link->ends[place.end];
-		if (of_end[place.end] == NULL) {
-			of_end[place.end] =
-				json_pack("{s:s}", "name",
-					  desired_port_name(&arena, topo, end->node, end->ifname));
-			json_array_append_new(ports, of_end[place.end]);
-		}
-		json_object_set_new(of_end[place.end], place.side,
+		impaired = end_object(of_end, topo, link, place.end);
+		json_object_set_new(impaired, place.side,
 				    desired_impair_change(&change->impair[side]));
 	}
-	arena_free(&arena);
-	if (json_array_size(ports) == 0) {
-		json_decref(ports);
-		return err_set(err, ENOENT,
-			       "that direction of the link is not on this host; set it where its "
-			       "sender is");
+	for (int end = 0; end < 2; end++) {
+		if (change->sets_state && end_has_port(topo, link, end)) {
+			json_t *port = end_object(of_end, topo, link, end);
+
+			json_object_set_new(port, "admin", json_string(change->up ? "up" : "down"));
+			names[n++] = json_string_value(json_object_get(port, "name"));
+		}
+		if (of_end[end] != NULL)
+			json_array_append(ports, of_end[end]);
 	}
-	return rpc_once("port.impair", json_pack("{s:o}", "ports", ports), NULL, err);
+	if (change->sets_impair && impaired == NULL)
+		rc = err_set(err, ENOENT,
+			     "that direction of the link is not on this host; set it where its "
+			     "sender is");
+	else
+		rc = rpc_once("port.impair", json_pack("{s:O}", "ports", ports), NULL, err);
+	if (rc == 0 && n > 0)
+		rc = carriers_wait(names, n, err);
+	json_decref(of_end[0]);
+	json_decref(of_end[1]);
+	json_decref(ports);
+	return rc;
 }
 
 static int change_apply(const char *lab, const char *node, const char *ifname,
@@ -195,15 +201,13 @@ static int change_apply(const char *lab, const char *node, const char *ifname,
 	else if (!span_link_is_here(&stored.topo, link))
 		rc = err_set(err, ENOENT, "link \"%s:%s\" is not on host \"%s\", which this is",
 			     node, ifname, stored.topo.hosts[stored.topo.self].name);
-	if (rc == 0 && change->sets_impair)
-		rc = link_impair(&stored.topo, link,
-				 strcmp(link->ends[0].node, node) == 0 &&
-						 strcmp(link->ends[0].ifname, ifname) == 0
-					 ? 0
-					 : 1,
-				 change, err);
-	if (rc == 0 && change->sets_state)
-		rc = link_set(&stored.topo, link, change->up, err);
+	if (rc == 0)
+		rc = link_set(&stored.topo, link,
+			      strcmp(link->ends[0].node, node) == 0 &&
+					      strcmp(link->ends[0].ifname, ifname) == 0
+				      ? 0
+				      : 1,
+			      change, err);
 	topo_free(&stored.topo);
 	return rc;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* port.impair: the bad sides of links, key by key; and what they have done. */
+/* port.impair: how links are, key by key: plugged or not, and their bad sides; and what they have done. */
 #include <stdio.h>
 
 #include "json_read.h"
@@ -9,12 +9,14 @@
 /* One port's part of the request, merged into its object in @next. */
 static void port_change(struct rpc_call *call, struct model *next, const json_t *item, size_t i)
 {
-	static const char *const keys[] = {"name", "in", "out", NULL};
+	static const char *const keys[] = {"name", "admin", "in", "out", NULL};
+	static const char *const states[] = {"up", "down", NULL};
 	static const char *const sides[] = {"in", "out"};
 	char name[MODEL_NAME_MAX] = "", what[MODEL_NAME_MAX + 16];
 	json_t *was, *change, *merged;
 	struct json_reader reader;
 	struct model_port *port;
+	int state;
 
 	if (!json_reader_init(&reader, item, &call->problems, "ports[%zu]", i))
 		return;
@@ -31,15 +33,19 @@ static void port_change(struct rpc_call *call, struct model *next, const json_t 
 				"port \"%s\": \"%s\" must be an object, or null for a good link",
 				name, sides[k]);
 	}
+	state = json_read_choice(&reader, "admin", states);
 	port = model_port_find(next, name);
 	if (port == NULL)
 		problems_add(&call->problems, PROBLEM_STATE, "there is no port \"%s\"", name);
 	if (call->problems.n > 0)
 		return;
+	if (state >= 0)
+		port->admin_up = state == 0;
 	snprintf(what, sizeof(what), "port \"%s\"", name);
 	was = model_impair_print(port->impair);
 	change = json_copy((json_t *)item);
 	json_object_del(change, "name");
+	json_object_del(change, "admin");
 	merged = model_impair_merge(was, change);
 	model_impair_parse(merged, what, port->impair, &call->problems);
 	json_decref(was);
@@ -60,7 +66,7 @@ void rpc_port_impair(struct rpc_call *call)
 	json_read_keys(&reader, keys);
 	if (!json_is_array(list) || json_array_size(list) > SNAPSHOT_PORTS_MAX)
 		problems_add(&call->problems, PROBLEM_PARAMS,
-			     "params: \"ports\" must be a list of {name, in, out}");
+			     "params: \"ports\" must be a list of {name, admin, in, out}");
 	if (call->problems.n > 0)
 		return;
 	next = model_copy(apply_model(call->control->apply));

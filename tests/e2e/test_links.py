@@ -300,6 +300,8 @@ def test_refusals(lab):
         assert sentence in said, said
     said = lab.refusal("port.impair", ports=[{"name": "a", "in": {"delay_us": 5}}, {"name": "nobody"}])
     assert 'no port "nobody"' in said and "impair" not in lab.port("a"), "half of it was done"
+    said = lab.refusal("port.impair", ports=[{"name": "a", "admin": "down"}, {"name": "b", "admin": "sideways"}])
+    assert '"admin"' in said and lab.port("a")["admin"] == "up", said
 
 
 def test_restart(lab):
@@ -367,6 +369,17 @@ def test_lab_file(lab):
                             (["rate", "0"], "let nothing pass"), (["delay", "1h"], "longer than 60s"),
                             (["dealy", "1ms"], 'did you mean "delay"'), (["delay"], "needs a value")):
         assert sentence in netloom(lab, "link", "set", "imp/a:eth1", *words, status=2)
+    # One request for both ends: with one of them gone behind the lab's back, nothing is done at the other either.
+    lab.call("apply", owner="imp", switches=[{"name": "imp/sw1"}, {"name": "imp/sw2"}], ports=[
+        {"name": "imp/sw1:up", "type": "vhost-user", "socket": f"{lab.dir}/up.sock", "switch": "imp/sw1"}])
+    for words in (["down"], ["down", "delay", "5ms"], ["delay", "5ms"]):
+        assert 'no port "imp/sw2:up"' in netloom(lab, "link", "set", "imp/sw1:up", *words, status=1)
+        assert lab.port("imp/sw1:up")["admin"] == "up" and "impair" not in lab.port("imp/sw1:up"), words
+    done = up("{ delay: 5ms }")
+    assert "imp/sw2:up" in done, done
+    netloom(lab, "link", "set", "imp/sw1:up", "down", "loss", "2%", "--direction", "out")
+    assert [lab.port(f"imp/sw{i}:up")["admin"] for i in (1, 2)] == ["down", "down"]
+    assert lab.port("imp/sw1:up")["impair"]["out"]["loss_ppm"] == 20000
     netloom(lab, "down", "imp")
 
 
