@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,32 +17,44 @@
 
 static const char *file_name(const struct capfile *file, char *text, size_t size)
 {
+	if (file->fd == STDOUT_FILENO)
+		return "to standard output";
 	if (file->rotate_bytes == 0)
 		return file->path;
 	snprintf(text, size, "%s.%u", file->path, file->number);
 	return text;
 }
 
+/* @n bytes that belong together: what of them is in a file that takes no more is taken back. */
 static int write_all(struct capfile *file, const uint8_t *bytes, size_t n, struct err *err)
 {
 	char name[4096];
+	size_t done = 0;
+	int code;
 
-	while (n > 0) {
-		ssize_t put = write(file->fd, bytes, n);
+	while (done < n) {
+		ssize_t put = write(file->fd, bytes + done, n - done);
 
 		if (put < 0 && errno == EINTR)
 			continue;
-		if (put < 0 && errno == EPIPE)
-			return -EPIPE;
 		if (put < 0)
-			return err_set(err, errno, "cannot write %s: %m; %llu frames are in it",
-				       file_name(file, name, sizeof(name)),
-				       (unsigned long long)file->n_packets);
-		bytes += put;
-		n -= (size_t)put;
-		file->bytes += (uint64_t)put;
+			break;
+		done += (size_t)put;
 	}
-	return 0;
+	if (done == n) {
+		file->bytes += n;
+		return 0;
+	}
+	code = errno;
+	if (code == EPIPE)
+		return -EPIPE;
+	if (done > 0 && file->fd != STDOUT_FILENO && ftruncate(file->fd, (off_t)file->bytes) < 0)
+		code = errno; /* a device: its reader sees half of a block */
+	return err_set(err, code, "cannot write %s: %s; %" PRIu64 " frames are in it%s",
+		       file_name(file, name, sizeof(name)), strerror(code), file->n_packets,
+		       code == ENOSPC ? "; make room, or let the latest overwrite the oldest: "
+					"-w FILE --rotate 100MB:10"
+				      : "");
 }
 
 int capfile_open(struct capfile *file, struct err *err)

@@ -40,10 +40,14 @@ static int capture_begin(struct rpc *rpc, json_t *params, struct err *err)
 	return rc;
 }
 
-/* Return: 0 when the stream has ended because we asked, 1 when it ended by itself, or -errno. */
+/*
+ * Return: 0 when the stream has ended because we asked, 1 when it ended by itself, or -errno; -EPIPE when the reader has gone,
+ * which is found without a frame to write too.
+ */
 static int capture_copy(struct rpc *rpc, struct capfile *file, struct err *err)
 {
-	struct pollfd poller = {.fd = rpc->line.fd, .events = POLLIN};
+	struct pollfd pollers[] = {{.fd = rpc->line.fd, .events = POLLIN},
+				   {.fd = file->rotate_bytes == 0 ? file->fd : -1}};
 	uint64_t give_up_ns = 0;
 	static uint8_t bytes[1 << 16];
 	int rc = capfile_feed(file, (const uint8_t *)rpc->line.buffer, rpc->line.len, err);
@@ -58,8 +62,10 @@ static int capture_copy(struct rpc *rpc, struct capfile *file, struct err *err)
 		}
 		if (give_up_ns != 0 && clock_now_ns() > give_up_ns)
 			return 0;
-		if (poll(&poller, 1, 100) <= 0)
+		if (poll(pollers, 2, 100) <= 0)
 			continue;
+		if ((pollers[1].revents & (POLLERR | POLLHUP)) != 0)
+			return -EPIPE;
 		n = recv(rpc->line.fd, bytes, sizeof(bytes), 0);
 		if (n > 0)
 			rc = capfile_feed(file, bytes, (size_t)n, err);

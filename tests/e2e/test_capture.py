@@ -186,6 +186,12 @@ def test_pipes_and_disks(lab):
     wait_for("the end of it", lambda: not lab.call("capture.list")["captures"])
     assert "closed the pipe" in open(lab.path("err")).read()
 
+    child = lab.capture("a")  # of which no frame comes: that nobody reads is seen all the same
+    child.stdout.close()
+    child.stdout = None
+    assert child.wait(LIMIT_S) == 0 and b"closed the pipe" in child.stderr.read()
+    lab.children.remove(child)
+
     done = subprocess.run([NETLOOM, "capture", "a", "-w", "/dev/full"], env=lab.env, stderr=subprocess.PIPE,
                           text=True, timeout=LIMIT_S)
     assert done.returncode == 1 and "No space left" in done.stderr, done

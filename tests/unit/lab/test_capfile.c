@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,7 +137,36 @@ static void counts_end_and_nonsense_is_refused(void **state)
 	assert_int_equal(capfile_open(&file, &err), 0);
 	assert_int_equal(capfile_feed(&file, bytes, n, &err), -ENOSPC);
 	assert_non_null(strstr(err.text, "/dev/full"));
+	assert_non_null(strstr(err.text, "make room"));
 	capfile_close(&file, &err);
+}
+
+static void a_full_disk_leaves_whole_blocks(void **state)
+{
+	static uint8_t bytes[30000];
+	struct rlimit before, limit;
+	struct capfile file = {.fd = -1};
+	struct err err = {.text = ""};
+	size_t n = stream(bytes, 20);
+	char path[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/full", dir);
+	file.path = path;
+	/* A limit is a disk: the last write is done in part, the next one refused. */
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = before;
+	limit.rlim_cur = stream(bytes, 7) + 500;
+	stream(bytes, 20);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(capfile_open(&file, &err), 0);
+	assert_int_equal(capfile_feed(&file, bytes, n, &err), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_non_null(strstr(err.text, "7 frames are in it"));
+	assert_int_equal(size_of("full"), stream(bytes, 7));
+	capfile_close(&file, &err);
+	gone("full");
 }
 
 static void descriptions_become_frames(void **state)
@@ -181,6 +212,7 @@ int main(void)
 		cmocka_unit_test(pieces_of_any_size_make_the_same_file),
 		cmocka_unit_test(a_ring_keeps_the_latest_and_each_file_stands_alone),
 		cmocka_unit_test(counts_end_and_nonsense_is_refused),
+		cmocka_unit_test(a_full_disk_leaves_whole_blocks),
 		cmocka_unit_test(descriptions_become_frames),
 	};
 	int rc;
