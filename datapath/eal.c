@@ -123,6 +123,12 @@ static int init_without_traces(int argc, char **argv)
 	return rc;
 }
 
+/* DPDK removes the socket at exit, not the folder. It asks for its atexit() after ours, and is called before us. */
+static void runtime_dir_remove(void)
+{
+	rmdir(rte_eal_get_runtime_dir());
+}
+
 int eal_start(bool hugepages, const char *telemetry, struct err *err)
 {
 	char lcores[32], memory[16], prefix[64];
@@ -154,6 +160,8 @@ int eal_start(bool hugepages, const char *telemetry, struct err *err)
 	snprintf(memory, sizeof(memory), "%d", hugepages ? MEMORY_MB : NO_HUGE_MB);
 	snprintf(prefix, sizeof(prefix), "--file-prefix=%s", telemetry != NULL ? telemetry : "rte");
 	redirect_log();
+	if (telemetry != NULL)
+		atexit(runtime_dir_remove);
 	/* Its socket is a trace, where dpdk-telemetry.py looks for it */
 	rc = telemetry != NULL ? rte_eal_init(argc, argv) : init_without_traces(argc, argv);
 	pthread_setaffinity_np(pthread_self(), sizeof(before), &before);

@@ -110,11 +110,11 @@ class Lab:
         return float(found.group(1)) if found else None
 
     def end(self):
-        shutil.rmtree(os.path.join("/run/dpdk", self.prefix), ignore_errors=True)
         for process in (self.events, self.daemon):
             if process is not None and process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 process.wait(LIMIT_S)
+        assert not os.path.exists(os.path.join("/run/dpdk", self.prefix)), "the folder of the telemetry stays behind"
 
 
 def events_are_told(lab):

@@ -26,9 +26,10 @@ class Testpmd:
         Testpmd.serial += 1
         self.name = name
         self.text = ""
+        self.prefix = f"e2e-{os.getpid()}-{Testpmd.serial}"
         command = [
             TESTPMD, "--lcores", f"0@{cpu},1@{cpu}", "--no-huge", "-m", str(memory), "--no-pci", "--no-telemetry",
-            "--file-prefix", f"e2e-{os.getpid()}-{Testpmd.serial}", "--log-level", "lib.eal:error"]
+            "--file-prefix", self.prefix, "--log-level", "lib.eal:error"]
         for vdev in vdevs:
             command += ["--vdev", vdev]
         command += ["--", "--interactive", "--nb-cores=1", "--total-num-mbufs=8192", *options]
@@ -88,6 +89,7 @@ class Testpmd:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        shutil.rmtree(f"/run/dpdk/{self.prefix}", ignore_errors=True)  # DPDK leaves it behind
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
