@@ -90,6 +90,10 @@ done
 if command -v systemd-analyze >/dev/null; then
 	in_root systemd-analyze verify /lib/systemd/system/netloomd.service 2>&1 | grep netloomd.service && fail "the service"
 fi
+# What keeps machines and labs when the switch is restarted, or dies: not seen to work here, where systemd does not run
+for line in KillMode=process OOMPolicy=continue RuntimeDirectory=netloom RuntimeDirectoryPreserve=yes Restart=on-failure; do
+	grep -qx "$line" "$dir/root/lib/systemd/system/netloomd.service" || fail "the service lacks $line"
+done
 [ ! -e "$dir/root/etc/systemd/system/multi-user.target.wants/netloomd.service" ] || fail "the service was enabled"
 echo "ok   installed: programs, manual pages, service"
 
