@@ -80,6 +80,8 @@ static int words_read(const struct command *command, char *const *words, int n, 
 		bool is_clear = strcmp(word, "clear") == 0;
 
 		if (is_state && !bases) {
+			if (change->sets_state && change->up != (word[0] == 'u'))
+				return cli_usage(command, "`up` and `down` exclude each other");
 			change->sets_state = true;
 			change->up = word[0] == 'u';
 		}

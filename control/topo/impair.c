@@ -228,8 +228,8 @@ static bool rate_set(struct topo_impair *impair, const char *text, char *why, si
 		say(why, size, "`rate: %.40s` is no rate; write 10mbit, 512kbit or 1gbit", text);
 	else if (kbps == 0)
 		say(why, size,
-		    "`rate: %.40s` would let nothing pass; `off` is no limit, and a link that is "
-		    "down is `admin: down`",
+		    "`rate: %.40s` would let nothing pass; `off` is no limit, and a link is cut by "
+		    "`down` (in a lab file `admin: down`)",
 		    text);
 	else if (kbps < 1 || kbps > UINT32_MAX)
 		say(why, size, "`rate: %.40s` is not within 1kbit and 4000gbit", text);

@@ -367,7 +367,8 @@ def test_lab_file(lab):
     netloom(lab, "link", "set", "imp/sw1:up", "clear")
     for words, sentence in ((["delay", "-20ms"], "is negative"), (["loss", "101%"], "more than all"),
                             (["rate", "0"], "let nothing pass"), (["delay", "1h"], "longer than 60s"),
-                            (["dealy", "1ms"], 'did you mean "delay"'), (["delay"], "needs a value")):
+                            (["dealy", "1ms"], 'did you mean "delay"'), (["delay"], "needs a value"),
+                            (["up", "down"], "exclude each other")):
         assert sentence in netloom(lab, "link", "set", "imp/a:eth1", *words, status=2)
     # One request for both ends: with one of them gone behind the lab's back, nothing is done at the other either.
     lab.call("apply", owner="imp", switches=[{"name": "imp/sw1"}, {"name": "imp/sw2"}], ports=[
