@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+
+#include "base/unix_socket.h"
 
 #define LIMIT_S 2
 #define TALK_MAX_BYTES                                                                             \
@@ -125,12 +126,11 @@ static void limit_reached(evutil_socket_t fd, short what, void *arg)
 /* A Unix socket connects at once or not at all. */
 static int connected_socket(const char *path)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address;
+	int fd = unix_socket_open(path, &address, NULL);
 
 	if (fd < 0)
-		return -errno;
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+		return fd;
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
 	close(fd);

@@ -9,63 +9,42 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#define SOCK_BACKLOG 16
-#define SOCK_MODE    0660
+#include "base/unix_socket.h"
 
-/* Return: 0 when the path is free now. */
-static int stale_remove(const struct sockaddr_un *addr, struct err *err)
+/* Return: 0 when nobody uses the path: nothing is there, or a socket that does not answer. */
+static int stale_check(const char *path, struct err *err)
 {
+	struct sockaddr_un addr;
 	struct stat st;
 	int fd, rc;
 
-	if (lstat(addr->sun_path, &st))
-		return errno == ENOENT ? 0
-				       : err_set(err, errno, "socket %s: %s", addr->sun_path,
-						 strerror(errno));
+	if (lstat(path, &st))
+		return errno == ENOENT
+			       ? 0
+			       : err_set(err, errno, "socket %s: %s", path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(err, EEXIST, "socket %s: something that is not a socket is there",
-			       addr->sun_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+			       path);
+	fd = unix_socket_open(path, &addr, err);
 	if (fd < 0)
-		return err_set(err, errno, "socket %s: %s", addr->sun_path, strerror(errno));
-	rc = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) ? errno : 0;
+		return fd;
+	rc = connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) ? errno : 0;
 	close(fd);
 	if (rc != ECONNREFUSED)
-		return err_set(err, EADDRINUSE, "socket %s: another process listens on it",
-			       addr->sun_path);
-	if (unlink(addr->sun_path) && errno != ENOENT)
-		return err_set(err, errno, "socket %s: cannot replace it: %s", addr->sun_path,
-			       strerror(errno));
+		return err_set(err, EADDRINUSE, "socket %s: another process listens on it", path);
 	return 0;
 }
 
 int sock_listen(const char *path, struct err *err)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd, rc;
+	int rc;
 
 	if (!*path)
 		return err_set(err, EINVAL, "socket: an empty path");
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return err_set(err, ENAMETOOLONG, "socket %s: the path is longer than %zu bytes",
-			       path, sizeof(addr.sun_path) - 1);
-	memcpy(addr.sun_path, path, strlen(path) + 1);
-	rc = stale_remove(&addr, err);
-	if (rc)
-		return rc;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return err_set(err, errno, "socket %s: %s", path, strerror(errno));
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || chmod(path, SOCK_MODE) ||
-	    listen(fd, SOCK_BACKLOG)) {
-		rc = err_set(err, errno, "socket %s: cannot listen: %s", path, strerror(errno));
-		close(fd);
-		return rc;
-	}
-	return fd;
+	rc = stale_check(path, err);
+	return rc ? rc : unix_socket_listen(path, err);
 }
 
 int sock_accept(int listen_fd)

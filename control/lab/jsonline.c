@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/unix_socket.h"
 #include "lab/term.h"
 
 volatile int jsonline_interrupted;
@@ -17,20 +17,16 @@ volatile int jsonline_interrupted;
 int jsonline_open(struct jsonline *line, const char *path, const char *peer, size_t max,
 		  struct err *err)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct sockaddr_un address;
 	int fd;
 
 	memset(line, 0, sizeof(*line));
 	line->fd = -1;
 	line->peer = peer;
 	line->max = max;
-	if (strlen(path) >= sizeof(address.sun_path))
-		return err_set(err, ENAMETOOLONG, "socket path %s is longer than %zu bytes", path,
-			       sizeof(address.sun_path) - 1);
-	strcpy(address.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = unix_socket_open(path, &address, err);
 	if (fd < 0)
-		return err_set(err, errno, "socket: %m");
+		return fd;
 	/* A full backlog answers EAGAIN at once: somebody listens, but does not accept. */
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
 		int code = errno;

@@ -8,11 +8,11 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/unix_socket.h"
 #include "control.h"
 #include "rpc/request.h"
 
@@ -332,32 +332,6 @@ static void accept_again(evutil_socket_t fd, short what, void *arg)
 	evconnlistener_enable(server->listener);
 }
 
-static int listen_at(const char *path, struct err *err)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	mode_t before;
-	int fd, rc;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return err_set(err, ENAMETOOLONG, "%s: a socket path has %zu characters at most",
-			       path, sizeof(address.sun_path) - 1);
-	strcpy(address.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return err_set(err, errno, "cannot make a socket: %s", strerror(errno));
-	unlink(path);
-	before = umask(0117);
-	rc = bind(fd, (struct sockaddr *)&address, sizeof(address));
-	umask(before);
-	if (rc == 0)
-		rc = listen(fd, 64);
-	if (rc == 0)
-		return fd;
-	rc = errno;
-	close(fd);
-	return err_set(err, rc, "cannot listen at %s: %s", path, strerror(rc));
-}
-
 int rpc_server_new(struct control *control, const char *path, struct rpc_server **out,
 		   struct err *err)
 {
@@ -368,12 +342,12 @@ int rpc_server_new(struct control *control, const char *path, struct rpc_server 
 		return err_set(err, ENOMEM, "out of memory");
 	server->control = control;
 	LIST_INIT(&server->clients);
-	fd = listen_at(path, err);
+	fd = unix_socket_listen(path, err);
 	if (fd < 0) {
 		free(server);
 		return fd;
 	}
-	strcpy(server->path, path); /* listen_at() found that it fits */
+	strcpy(server->path, path); /* it fits: a socket listens there */
 	server->retry = event_new(control->base, -1, 0, accept_again, server);
 	server->listener = evconnlistener_new(control->base, accepted, server,
 					      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
