@@ -180,9 +180,9 @@ done
 [ ! -e "$NETLOOM_RUNDIR" ] || fail "files are left: $(find "$NETLOOM_RUNDIR")"
 
 say "Ctrl-C during up takes everything back"
-"$netloom" up --quiet "$dir/campus.yaml" 2>/dev/null &
+"$netloom" up --quiet "$dir/campus.yaml" 2>"$dir/up.err" &
 background=$!
-until_true 20 test -e "$NETLOOM_RUNDIR/labs/campus/h1/pid" || fail "h1 does not start"
+until_true 60 test -e "$NETLOOM_RUNDIR/labs/campus/h1/pid" || fail "h1 does not start: $(cat "$dir/up.err")"
 kill -INT "$background" 2>/dev/null || true
 # A background job of a shell without job control ignores SIGINT; SIGTERM means the same to netloom.
 kill -TERM "$background"
@@ -193,9 +193,9 @@ background=
 [ ! -e "$NETLOOM_RUNDIR" ] || fail "files are left: $(find "$NETLOOM_RUNDIR")"
 
 say "an up that is killed leaves nothing that down does not find"
-"$netloom" up --quiet "$dir/campus.yaml" 2>/dev/null &
+"$netloom" up --quiet "$dir/campus.yaml" 2>"$dir/up.err" &
 background=$!
-until_true 20 test -e "$NETLOOM_RUNDIR/labs/campus/h1/pid" || fail "h1 does not start"
+until_true 60 test -e "$NETLOOM_RUNDIR/labs/campus/h1/pid" || fail "h1 does not start: $(cat "$dir/up.err")"
 kill -KILL "$background"
 wait "$background" 2>/dev/null || true
 background=

@@ -46,8 +46,9 @@ def send(sock, n, size=64):
         sock.send(frame(number, size))
 
 
-def send_last(lab, sock, name="a", side="in"):
-    """The end of a series passes a good link, when the series has passed."""
+def send_last(lab, sock, n, name="a", side="in"):
+    """The end of a series of @n passes a good link, when the series has passed."""
+    lab.wait_for("all frames", lambda: counters(lab, name, side)["frames"] == n)
     lab.wait_for("an empty link", lambda: counters(lab, name, side)["held_frames"] == 0)
     impair(lab, name, **{side: None})
     sock.send(frame(10**6))
@@ -72,7 +73,7 @@ def series(lab, a, b, params):
     impair(lab, **{"in": dict(params, seed=1)})
     impair(lab, **{"in": dict(params, seed=7)})  # begins the numbers of that seed
     send(a, FRAMES)
-    last = send_last(lab, a)
+    last = send_last(lab, a, FRAMES)
     return [number_of(data) for data, _ in received(b, last)][:-1]
 
 
@@ -113,6 +114,7 @@ def test_rate_and_queue(lab, a, b):
     impair(lab, **{"in": {"rate_kbps": 8000, "queue_frames": 20}})
     sent = time.time_ns()
     send(a, 200, 1000)  # 1 ms each
+    lab.wait_for("all frames", lambda: counters(lab, "a", "in")["frames"] == 200)
     lab.wait_for("an empty link", lambda: counters(lab, "a", "in")["held_frames"] == 0)
     count = counters(lab, "a", "in")
     passed = count["frames"] - count["queue_full"]
