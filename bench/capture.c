@@ -114,6 +114,7 @@ static void look(const struct way *way, const struct filter *filter)
 	}
 	cfg->ports[in].watch[PROBE_IN] = (way->how & IN) != 0;
 	cfg->ports[out].watch[PROBE_OUT] = (way->how & OUT) != 0;
+	cfg->is_watched = way->how != 0;
 	cfg->watched_in = (way->how & IN) != 0;
 	cfg->ports[0].mirror_in = cfg->mirrored_in = (way->how & MIRROR) != 0;
 	probe->filter = filter;

@@ -7,8 +7,8 @@
  *   since the mark before belongs to the stage that the mark names. So all of the time is somewhere, and a stage whose code
  *   has no mark of its own is part of the next one. What a mark itself costs is measured when counting begins, and kept apart
  *   (CYCLES_COUNTING). A thread that is not seen at a mark for a millisecond was most likely preempted, which is no stage's cost
- *   either (CYCLES_AWAY). A worker that does not count has a NULL in thread-local memory and pays a test of it at each mark,
- *   about twelve to a burst.
+ *   either (CYCLES_AWAY). A worker that does not count has a NULL in thread-local memory: the pipeline asks for it once a burst and
+ *   then has no marks, those around it are a test each.
  *
  *   The CPU runs ahead over marks, as it does over everything: a few cycles of a cache miss may be found at the neighbour.
  *

@@ -55,18 +55,20 @@ static void look_out(struct pipeline *pl, const struct snapshot *cfg, uint16_t p
 	}
 }
 
-static void transmit(struct pipeline *pl, const struct snapshot *cfg,
-		     const struct output_group *group, struct frame_out *outs, uint16_t n)
+PIPELINE_TWICE void transmit_as(struct pipeline *pl, const struct snapshot *cfg,
+				const struct output_group *group, struct frame_out *outs,
+				uint16_t n, bool watched)
 {
 	const struct port_config *config = &cfg->ports[group->port];
 	struct port *port = config->port;
-	bool watched = __builtin_expect(config->watch[PROBE_OUT] != 0, 0);
+	bool looks_out = watched && config->watch[PROBE_OUT] != 0;
 	uint64_t pkts = 0, bytes = 0, tsc = 0;
 
 	if (n == 0)
 		return;
-	cycles_mark(CYCLES_OUTPUT);
-	if (watched) /* before the peer can have answered */
+	if (watched)
+		cycles_mark(CYCLES_OUTPUT);
+	if (looks_out) /* before the peer can have answered */
 		tsc = rte_rdtsc();
 	if (port->ops->tx != NULL)
 		port->ops->tx(port, group->queue, outs, n);
@@ -79,13 +81,25 @@ static void transmit(struct pipeline *pl, const struct snapshot *cfg,
 		}
 		pkts++;
 		bytes += frame_out_len(&outs[i]);
-		if (__builtin_expect(pl->trace != NULL, 0))
+		if (watched && pl->trace != NULL)
 			trace_out(pl->trace, TRACE_SENT, &outs[i], group->port);
 	}
 	count_sent(pl, &port->txq[group->queue], pkts, bytes);
-	cycles_mark(CYCLES_SEND);
 	if (watched)
+		cycles_mark(CYCLES_SEND);
+	if (looks_out)
 		look_out(pl, cfg, group->port, tsc, outs, n);
+}
+
+static void transmit(struct pipeline *pl, const struct snapshot *cfg,
+		     const struct output_group *group, struct frame_out *outs, uint16_t n)
+{
+	if (__builtin_expect(pl->is_watched, 0)) {
+		if (!pipeline_is_dry(pl))
+			transmit_as(pl, cfg, group, outs, n, true);
+	} else {
+		transmit_as(pl, cfg, group, outs, n, false);
+	}
 }
 
 static void transmit_segments(struct pipeline *pl, const struct snapshot *cfg,
@@ -105,19 +119,15 @@ static void transmit_segments(struct pipeline *pl, const struct snapshot *cfg,
 }
 
 /* Send in order, completing in software what the receiver does not take. */
-static void send_group(struct pipeline *pl, const struct snapshot *cfg, struct output_group *group)
+static void send_completed(struct pipeline *pl, const struct snapshot *cfg,
+			   struct output_group *group)
 {
 	struct offload_scratch *scratch = pl->output.scratch;
 	struct port *port = cfg->ports[group->port].port;
 	uint32_t takes = atomic_load_explicit(&port->tx_offloads, memory_order_relaxed);
 	uint16_t start = 0;
 
-	if (__builtin_expect(pipeline_is_dry(pl), 0)) {
-		group->n = 0;
-		group->has_wishes = false;
-		return;
-	}
-	for (uint16_t i = 0; group->has_wishes && i < group->n; i++) {
+	for (uint16_t i = 0; i < group->n; i++) {
 		struct frame_out *out = &group->outs[i];
 
 		if (offload_is_taken(&out->f->offload, takes))
@@ -139,6 +149,14 @@ static void send_group(struct pipeline *pl, const struct snapshot *cfg, struct o
 	}
 	transmit(pl, cfg, group, &group->outs[start], group->n - start);
 	offload_scratch_reset(scratch);
+}
+
+static void send_group(struct pipeline *pl, const struct snapshot *cfg, struct output_group *group)
+{
+	if (group->has_wishes)
+		send_completed(pl, cfg, group);
+	else
+		transmit(pl, cfg, group, group->outs, group->n);
 	group->n = 0;
 	group->has_wishes = false;
 }

@@ -8,6 +8,9 @@
  * burst; a full one is run at once, so that no frame is lost for want of room, and the order of
  * frames is kept. What a loop of links can cost is bounded by the hop limit and by
  * PIPELINE_CROSSINGS_MAX.
+ *
+ * Whether somebody looks (captures, mirrors, traces, cycles) is asked once for a burst, in pipeline_begin(): what asks further is in
+ * functions of its own.
  */
 #include "pipeline.h"
 #include "pipeline_impair.h"
@@ -21,13 +24,13 @@
 #include "probe/probe.h"
 
 const struct stage stages[] = {
-	{"parse", stage_parse},	    /* headers, offload wishes, runts */
-	{"admit", stage_admit},	    /* port state, MTU, source address, reserved multicast, VLAN */
-	{"mirror", stage_mirror},   /* copies of what came in */
-	{"learn", stage_learn},	    /* source address -> FDB */
-	{"forward", stage_forward}, /* FDB, flood, wire */
-	{"output", stage_output},   /* tag, cross patch links, complete offloads, send */
-	{NULL, NULL},
+	{"parse", stage_parse, stage_parse_watched},	/* headers, offload wishes, runts */
+	{"admit", stage_admit, stage_admit},		/* port state, MTU, addresses, VLAN */
+	{"mirror", NULL, stage_mirror},			/* copies of what came in */
+	{"learn", stage_learn, stage_learn_watched},	/* source address -> FDB */
+	{"forward", stage_forward, stage_forward},	/* FDB, flood, wire */
+	{"output", stage_output, stage_output_watched}, /* tag, cross patch links, offloads, send */
+	{NULL, NULL, NULL},
 };
 
 struct pipeline *pipeline_new(uint16_t worker, uint16_t n_workers, struct learn_queue *learn)
@@ -67,10 +70,18 @@ void pipeline_free(struct pipeline *pl)
 	free(pl);
 }
 
+void pipeline_begin(struct pipeline *pl, const struct snapshot *cfg)
+{
+	pl->crossings_left = PIPELINE_CROSSINGS_MAX;
+	pl->is_watched = cfg->is_watched | (pl->trace != NULL) | cycles_is_on();
+}
+
 static void look_in(struct pipeline *pl, const struct burst *b)
 {
 	uint64_t tsc = 0;
 
+	if (b->cfg->watched_in == 0)
+		return;
 	for (uint16_t i = 0; i < b->n && !pipeline_is_dry(pl); i++) {
 		uint16_t port = b->frames[i]->in_port;
 		uint64_t watch = b->cfg->ports[port].watch[PROBE_IN];
@@ -85,15 +96,29 @@ static void look_in(struct pipeline *pl, const struct burst *b)
 	}
 }
 
+static void run_watched(struct pipeline *pl, struct burst *b)
+{
+	look_in(pl, b);
+	for (const struct stage *stage = stages; stage->name != NULL && b->n > 0; stage++) {
+		stage->run_watched(pl, b);
+		cycles_mark(CYCLES_PARSE + (unsigned int)(stage - stages));
+		if (pl->trace != NULL)
+			trace_stage(pl->trace, (unsigned int)(stage - stages), b);
+	}
+}
+
 static void run_stages(struct pipeline *pl, struct burst *b)
 {
-	if (__builtin_expect(b->cfg->watched_in != 0, 0))
-		look_in(pl, b);
-	for (const struct stage *stage = stages; stage->name != NULL && b->n > 0; stage++) {
-		stage->run(pl, b);
-		cycles_mark(CYCLES_PARSE + (unsigned int)(stage - stages));
-		if (__builtin_expect(pl->trace != NULL, 0))
-			trace_stage(pl->trace, (unsigned int)(stage - stages), b);
+	if (__builtin_expect(pl->is_watched, 0)) {
+		run_watched(pl, b);
+		return;
+	}
+#pragma GCC unroll 8 /* the table's entries become direct calls */
+	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]) - 1; i++) {
+		if (b->n == 0)
+			return;
+		if (stages[i].run != NULL)
+			stages[i].run(pl, b);
 	}
 }
 
@@ -135,7 +160,6 @@ static void run_burst(struct pipeline *pl, const struct snapshot *cfg, struct fr
 			frames[i].hops = 0;
 		b.frames[i] = &frames[i];
 	}
-	pl->crossings_left = PIPELINE_CROSSINGS_MAX;
 	run_stages(pl, &b);
 	if (is_resumed)
 		pipeline_crossed(pl, cfg);
@@ -210,26 +234,25 @@ static void run_with_traces(struct pipeline *pl, const struct snapshot *cfg, str
 		run_burst(pl, cfg, &frames[start], n - start, is_resumed);
 }
 
-static bool is_traced(const struct pipeline *pl, const struct snapshot *cfg)
+static void run(struct pipeline *pl, const struct snapshot *cfg, struct frame *frames, uint16_t n,
+		bool is_resumed)
 {
-	return __builtin_expect(cfg->traces != 0, 0) && pl->trace == NULL;
+	pipeline_begin(pl, cfg);
+	if (__builtin_expect(pl->is_watched, 0) && cfg->traces != 0 && pl->trace == NULL)
+		run_with_traces(pl, cfg, frames, n, is_resumed);
+	else
+		run_burst(pl, cfg, frames, n, is_resumed);
 }
 
 void pipeline_run(struct pipeline *pl, const struct snapshot *cfg, struct frame *frames, uint16_t n)
 {
-	if (is_traced(pl, cfg))
-		run_with_traces(pl, cfg, frames, n, false);
-	else
-		run_burst(pl, cfg, frames, n, false);
+	run(pl, cfg, frames, n, false);
 }
 
 void pipeline_resume(struct pipeline *pl, const struct snapshot *cfg, struct frame *frames,
 		     uint16_t n)
 {
-	if (is_traced(pl, cfg))
-		run_with_traces(pl, cfg, frames, n, true);
-	else
-		run_burst(pl, cfg, frames, n, true);
+	run(pl, cfg, frames, n, true);
 }
 
 void pipeline_drop_out(struct pipeline *pl, const struct snapshot *cfg,
@@ -281,6 +304,16 @@ static bool copy_head(struct frame *to, const struct frame_out *out)
 	return true;
 }
 
+static void look_cross(struct pipeline *pl, const struct snapshot *cfg, const struct frame_out *out,
+		       const struct port_config *from)
+{
+	if (pl->trace != NULL)
+		trace_out(pl->trace, TRACE_CROSS, out, from->peer);
+	if (from->watch[PROBE_OUT] != 0 && !pipeline_is_dry(pl))
+		probe_look(pl, cfg, from->watch[PROBE_OUT], (uint16_t)(from - cfg->ports),
+			   PROBE_OUT, DROP_NONE, rte_rdtsc(), out);
+}
+
 void pipeline_cross(struct pipeline *pl, const struct snapshot *cfg, const struct frame_out *out,
 		    const struct port_config *from)
 {
@@ -316,14 +349,11 @@ void pipeline_cross(struct pipeline *pl, const struct snapshot *cfg, const struc
 	/* What a tunnel said was about the switch behind it. */
 	copy->given_vid = VLAN_NONE;
 	copy->no_learn = false;
-	if (pl->trace != NULL) {
-		trace_out(pl->trace, TRACE_CROSS, out, from->peer);
-		if (pl->trace->dry)
+	if (__builtin_expect(pl->is_watched, 0)) {
+		look_cross(pl, cfg, out, from);
+		if (pipeline_is_dry(pl))
 			return;
 	}
-	if (from->watch[PROBE_OUT] != 0)
-		probe_look(pl, cfg, from->watch[PROBE_OUT], (uint16_t)(from - cfg->ports),
-			   PROBE_OUT, DROP_NONE, rte_rdtsc(), out);
 	if (from->patch_stats != NULL) {
 		struct port_queue_stats *tx = &from->patch_stats[2 * pl->worker + 1];
 

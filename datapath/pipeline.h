@@ -22,7 +22,7 @@ struct burst {
 	const struct snapshot *cfg;
 	uint16_t n;
 	/*
-	 * Set by parse: all frames are one run and nobody has to look at each of them (no offloads, mirrors, traces). Stages then decide
+	 * Set by parse: all frames are one run and nobody has to look at each of them (no offloads; nor mirrors and traces). Stages then decide
 	 * for the first alone: its fields from `vid` to `strip` stand for all until forward spreads them, or burst_differ().
 	 */
 	bool is_alike;
@@ -52,6 +52,7 @@ struct pipeline {
 		uint16_t port;
 	} recent[PIPELINE_RECENT_MAX]; /* handed to the writer a moment ago: not again */
 	uint32_t crossings_left;
+	bool is_watched;     /* somebody looks at what is on its way: by pipeline_begin() */
 	struct trace *trace; /* a frame that is traced is on its way, else NULL */
 	struct trace live;   /* for live traces */
 	struct mirror_cuts *mirror_cuts;
@@ -61,21 +62,33 @@ struct pipeline {
 	struct pipeline_level levels[FRAME_HOPS_MAX];
 };
 
+/* Removes from the burst what it drops. */
+typedef void (*stage_run)(struct pipeline *pl, struct burst *b);
+
 struct stage {
 	const char *name;
-	/* Removes from the burst what it drops. */
-	void (*run)(struct pipeline *pl, struct burst *b);
+	stage_run run;	       /* while nobody looks; NULL: there is nothing to do then */
+	stage_run run_watched; /* while somebody looks, at any port */
 };
+
+/*
+ * In front of an inline body that is compiled twice, with a constant `watched`: for bursts that somebody may look at, and for those
+ * that nobody looks at, where no question is left.
+ */
+#define PIPELINE_TWICE static inline __attribute__((always_inline))
 
 /* In the order of a frame's way; ends with a NULL name. */
 extern const struct stage stages[];
 
 void stage_parse(struct pipeline *pl, struct burst *b);
+void stage_parse_watched(struct pipeline *pl, struct burst *b);
 void stage_admit(struct pipeline *pl, struct burst *b);
 void stage_mirror(struct pipeline *pl, struct burst *b);
 void stage_learn(struct pipeline *pl, struct burst *b);
+void stage_learn_watched(struct pipeline *pl, struct burst *b);
 void stage_forward(struct pipeline *pl, struct burst *b);
 void stage_output(struct pipeline *pl, struct burst *b);
+void stage_output_watched(struct pipeline *pl, struct burst *b);
 
 /**
  * pipeline_new() - State of one worker
@@ -108,10 +121,10 @@ void pipeline_cross(struct pipeline *pl, const struct snapshot *cfg, const struc
 void pipeline_resume(struct pipeline *pl, const struct snapshot *cfg, struct frame *frames,
 		     uint16_t n);
 
-/**
- * pipeline_crossed() - Take all that pipeline_cross() has queued all the way
- * Before the first pipeline_cross() pl->crossings_left is to be set.
- */
+/** pipeline_begin() - Before the first pipeline_cross() or output_add() of a burst: bound loops, see whether somebody looks */
+void pipeline_begin(struct pipeline *pl, const struct snapshot *cfg);
+
+/** pipeline_crossed() - Take all that pipeline_cross() has queued all the way */
 void pipeline_crossed(struct pipeline *pl, const struct snapshot *cfg);
 
 /** pipeline_is_dry() - Whether this is a dry run: nothing may be counted, learned or sent */

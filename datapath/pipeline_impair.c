@@ -144,7 +144,7 @@ static void leave_out(struct pipeline *pl, const struct snapshot *cfg, uint16_t 
 {
 	const struct port_config *port = &cfg->ports[index];
 
-	pl->crossings_left = PIPELINE_CROSSINGS_MAX;
+	pipeline_begin(pl, cfg);
 	for (uint16_t i = 0; i < batch->n; i++) {
 		struct frame *f = &batch->frames[i];
 		struct frame_out *out;

@@ -109,6 +109,7 @@ struct snapshot {
 	uint16_t mirror_to[MIRRORS_MAX];     /* port with I/O */
 	uint64_t watched_in; /* probes that look at frames as they come in, on any port */
 	uint64_t traces;     /* those of them that trace */
+	bool is_watched; /* there is a probe or a mirror on some port: else none of the above is looked at */
 	struct probe *probes[PROBES_MAX]; /* borrowed: they outlive the snapshots that name them */
 	struct poll_list polls[PORT_WORKERS_MAX];
 };

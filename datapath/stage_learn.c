@@ -71,9 +71,10 @@ static void find_buckets(struct burst *b, uint64_t *hashes)
 }
 
 /* Return: FDB_REFUSED when the frame must not pass. */
-static enum fdb_change learn(struct pipeline *pl, const struct snapshot *cfg, const struct frame *f,
-			     uint64_t hash)
+PIPELINE_TWICE enum fdb_change learn(struct pipeline *pl, const struct snapshot *cfg,
+				     const struct frame *f, uint64_t hash, bool watched)
 {
+	bool dry = watched && pipeline_is_dry(pl);
 	const struct port_config *in = &cfg->ports[f->in_port];
 	uint32_t fid = FDB_FID(in->sw, f->vid);
 	uint64_t mac = fdb_mac(f->hdr + 6);
@@ -82,8 +83,8 @@ static enum fdb_change learn(struct pipeline *pl, const struct snapshot *cfg, co
 	if (in->role == PORT_WIRE)
 		return FDB_KNOWN;
 	change = fdb_refresh_hashed(cfg->fdb, hash, fid, mac, f->in_port,
-				    pipeline_is_dry(pl) ? FDB_NO_REFRESH : pl->now_s);
-	if (change != FDB_KNOWN && change != FDB_REFUSED && !f->no_learn && !pipeline_is_dry(pl) &&
+				    dry ? FDB_NO_REFRESH : pl->now_s);
+	if (change != FDB_KNOWN && change != FDB_REFUSED && !f->no_learn && !dry &&
 	    cfg->switches[in->sw].learning)
 		tell_writer(pl, cfg, hash, fid, mac, f->in_port);
 	return change;
@@ -98,7 +99,7 @@ static inline bool is_neighbour_discovery(const struct frame *f)
 }
 
 /* Return: false if some are dropped or shown to those who snoop, and each has to be looked at. */
-static bool learn_alike(struct pipeline *pl, struct burst *b)
+PIPELINE_TWICE bool learn_alike(struct pipeline *pl, struct burst *b, bool watched)
 {
 	struct frame *first = b->frames[0];
 	const struct port_config *in = &b->cfg->ports[first->in_port];
@@ -108,10 +109,10 @@ static bool learn_alike(struct pipeline *pl, struct burst *b)
 	if (in->snoops &&
 	    (first->ethertype == ETHERTYPE_ARP || first->ethertype == L4_ETHERTYPE_IP6))
 		return false;
-	return learn(pl, b->cfg, first, find_bucket(b, first, in)) != FDB_REFUSED;
+	return learn(pl, b->cfg, first, find_bucket(b, first, in), watched) != FDB_REFUSED;
 }
 
-void stage_learn(struct pipeline *pl, struct burst *b)
+PIPELINE_TWICE void learn_burst(struct pipeline *pl, struct burst *b, bool watched)
 {
 	enum fdb_change of_run = FDB_KNOWN;
 	uint64_t hashes[FRAME_BURST];
@@ -119,7 +120,7 @@ void stage_learn(struct pipeline *pl, struct burst *b)
 	int run = -1;
 
 	if (b->is_alike) {
-		if (learn_alike(pl, b))
+		if (learn_alike(pl, b, watched))
 			return;
 		burst_differ(b);
 	}
@@ -129,8 +130,8 @@ void stage_learn(struct pipeline *pl, struct burst *b)
 
 		if (f->run != run) {
 			run = f->run;
-			of_run = learn(pl, b->cfg, f, hashes[i]);
-			if (__builtin_expect(pl->trace != NULL, 0))
+			of_run = learn(pl, b->cfg, f, hashes[i], watched);
+			if (watched && pl->trace != NULL)
 				pl->trace->source = (uint8_t)of_run;
 		}
 		if (of_run == FDB_REFUSED) {
@@ -138,9 +139,19 @@ void stage_learn(struct pipeline *pl, struct burst *b)
 			continue;
 		}
 		if (__builtin_expect(b->cfg->ports[f->in_port].snoops, 0) &&
-		    is_neighbour_discovery(f) && !pipeline_is_dry(pl))
+		    is_neighbour_discovery(f) && !(watched && pipeline_is_dry(pl)))
 			b->cfg->snoop(f, b->cfg->ports[f->in_port].sw, pl->now_s);
 		b->frames[kept++] = f;
 	}
 	b->n = kept;
+}
+
+void stage_learn(struct pipeline *pl, struct burst *b)
+{
+	learn_burst(pl, b, false);
+}
+
+void stage_learn_watched(struct pipeline *pl, struct burst *b)
+{
+	learn_burst(pl, b, true);
 }

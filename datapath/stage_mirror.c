@@ -2,13 +2,13 @@
 /*
  * mirror: copies of what comes in at ports that are mirrored. Copies of what goes out are made by output.
  *
- * Needs vid. Sets nothing, drops nothing.
+ * Needs vid. Sets nothing, drops nothing. Only run while somebody looks.
  */
 #include "pipeline.h"
 
 void stage_mirror(struct pipeline *pl, struct burst *b)
 {
-	if (__builtin_expect(b->cfg->mirrored_in == 0, 1))
+	if (b->cfg->mirrored_in == 0)
 		return;
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct frame_out out;

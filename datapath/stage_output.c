@@ -10,8 +10,8 @@
 #include "pipeline_impair.h"
 
 /* Return: the port, if the frame waits in front of its I/O. */
-static const struct port_config *output_to(struct pipeline *pl, const struct snapshot *cfg,
-					   struct frame *f, uint16_t index)
+PIPELINE_TWICE const struct port_config *output_to(struct pipeline *pl, const struct snapshot *cfg,
+						   struct frame *f, uint16_t index, bool watched)
 {
 	const struct port_config *port = &cfg->ports[index];
 	struct frame_out *out;
@@ -27,11 +27,12 @@ static const struct port_config *output_to(struct pipeline *pl, const struct sna
 
 		if (port->role != PORT_WIRE)
 			vlan_egress(&port->vlan, &crossing);
-		if (__builtin_expect(pl->trace != NULL, 0))
+		if (watched && pl->trace != NULL)
 			trace_out(pl->trace, TRACE_OUT, &crossing, index);
-		if (__builtin_expect(port->mirror_out != 0, 0))
+		if (watched && port->mirror_out != 0)
 			mirror_frame(pl, cfg, port->mirror_out, &crossing);
-		if (port_impair_state(port, IMPAIR_OUT) != NULL && !pipeline_is_dry(pl))
+		if (port_impair_state(port, IMPAIR_OUT) != NULL &&
+		    !(watched && pipeline_is_dry(pl)))
 			pipeline_impair_out(pl, cfg, index, &crossing);
 		else if (port->is_patch)
 			pipeline_cross(pl, cfg, &crossing, port);
@@ -43,15 +44,15 @@ static const struct port_config *output_to(struct pipeline *pl, const struct sna
 			out->prefix_len = out->skip = 0;
 		else
 			vlan_egress(&port->vlan, out);
-		if (__builtin_expect(pl->trace != NULL, 0))
+		if (watched && pl->trace != NULL)
 			trace_out(pl->trace, TRACE_OUT, out, index);
-		if (__builtin_expect(port->mirror_out != 0, 0)) {
+		if (watched && port->mirror_out != 0) {
 			struct frame_out copy = *out;
 
 			mirror_frame(pl, cfg, port->mirror_out, &copy);
 			return NULL;
 		}
-		return pl->trace == NULL ? port : NULL;
+		return watched && pl->trace != NULL ? NULL : port;
 	}
 	return NULL;
 }
@@ -73,7 +74,7 @@ static void flood_skips(struct pipeline *pl, const struct frame *f, const struct
 	trace_frame(pl->trace, TRACE_SKIP, f, index, reason);
 }
 
-static void flood(struct pipeline *pl, const struct burst *b, struct frame *f)
+PIPELINE_TWICE void flood(struct pipeline *pl, const struct burst *b, struct frame *f, bool watched)
 {
 	const struct port_config *in = &b->cfg->ports[f->in_port];
 	const struct switch_config *sw = &b->cfg->switches[in->sw];
@@ -85,32 +86,23 @@ static void flood(struct pipeline *pl, const struct burst *b, struct frame *f)
 
 		if (index == f->in_port || !port->admin_up ||
 		    !vlan_is_member(&port->vlan, f->vid) || (in->is_tunnel && port->is_tunnel)) {
-			if (__builtin_expect(pl->trace != NULL, 0))
+			if (watched && pl->trace != NULL)
 				flood_skips(pl, f, in, index, port);
 			continue;
 		}
-		output_to(pl, b->cfg, f, index);
+		output_to(pl, b->cfg, f, index, watched);
 		reached = true;
 	}
 	if (!reached)
 		pipeline_drop(pl, b, f, DROP_NO_MEMBER);
 }
 
-void stage_output(struct pipeline *pl, struct burst *b)
+PIPELINE_TWICE void output_burst(struct pipeline *pl, struct burst *b, bool watched)
 {
 	const struct port_config *same = NULL; /* where the last frame went and its run goes */
-	uint16_t i = 0;
 	int run = -1;
 
-	if (b->is_alike && b->frames[0]->verdict == FRAME_TO_PORT) {
-		same = output_to(pl, b->cfg, b->frames[0], b->frames[0]->out_port);
-		run = b->frames[0]->run;
-		i = 1;
-		if (same != NULL && burst_l3_longest(b) <= same->mtu &&
-		    output_repeat_all(&pl->output, &b->frames[1], (uint16_t)(b->n - 1)))
-			return;
-	}
-	for (; i < b->n; i++) {
+	for (uint16_t i = 0; i < b->n; i++) {
 		struct frame *f = b->frames[i];
 
 		if (same != NULL && f->run == run && pipeline_l3_len(f) <= same->mtu &&
@@ -118,9 +110,23 @@ void stage_output(struct pipeline *pl, struct burst *b)
 			continue;
 		run = f->run;
 		same = NULL;
-		if (f->verdict == FRAME_TO_FLOOD)
-			flood(pl, b, f);
-		else
-			same = output_to(pl, b->cfg, f, f->out_port);
+		if (f->verdict == FRAME_TO_FLOOD) {
+			flood(pl, b, f, watched);
+			continue;
+		}
+		same = output_to(pl, b->cfg, f, f->out_port, watched);
+		if (b->is_alike && i == 0 && same != NULL && burst_l3_longest(b) <= same->mtu &&
+		    output_repeat_all(&pl->output, &b->frames[1], (uint16_t)(b->n - 1)))
+			return;
 	}
+}
+
+void stage_output(struct pipeline *pl, struct burst *b)
+{
+	output_burst(pl, b, false);
+}
+
+void stage_output_watched(struct pipeline *pl, struct burst *b)
+{
+	output_burst(pl, b, true);
 }

@@ -89,6 +89,12 @@ void stage_parse(struct pipeline *pl, struct burst *b)
 	}
 	b->n = kept;
 	b->longest = longest;
-	b->is_alike = plain && run == 1 && kept > 0 && b->frames[0]->n_tags < 2 &&
-		      b->cfg->mirrored_in == 0 && pl->trace == NULL;
+	b->is_alike = plain && run == 1 && kept > 0 && b->frames[0]->n_tags < 2;
+}
+
+void stage_parse_watched(struct pipeline *pl, struct burst *b)
+{
+	stage_parse(pl, b);
+	if (b->cfg->mirrored_in != 0 || pl->trace != NULL)
+		b->is_alike = false;
 }

@@ -179,6 +179,7 @@ void eyes_build(struct snapshot *snapshot, const struct model *model, void *arg)
 		}
 		if (watcher->probe->trace)
 			snapshot->traces |= bit;
+		snapshot->is_watched = true;
 	}
 }
 

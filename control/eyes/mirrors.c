@@ -128,6 +128,7 @@ void mirrors_build(struct mirrors *mirrors, struct snapshot *snapshot, const str
 		if (entry == NULL)
 			continue;
 		snapshot->mirrors[i] = &entry->mirror;
+		snapshot->is_watched = true;
 		mirror_fill(snapshot, model, (unsigned int)i, mirror, to->index);
 	}
 }

@@ -6,9 +6,8 @@
  *     out   behind it, as the port's peer gets it: tagged, cut and summed as need be
  *     drop  where it ends, with the reason; on the port that counts the drop
  *
- * A snapshot names the probes and says per port and point which of them look there (port_config.watch, a bit each). When
- * nobody looks, a burst costs one test of a word of the snapshot that is in the cache anyway. A probe that
- * looks filters, samples, and copies into a ring of its worker (probe_ring.h); control reads.
+ * A snapshot names the probes and says per port and point which of them look there (port_config.watch, a bit each). Whether
+ * anybody looks is asked once for a burst (pipeline_begin()). A probe that looks filters, samples, and copies into a ring of its worker (probe_ring.h); control reads.
  */
 #ifndef DATAPATH_PROBE_PROBE_H
 #define DATAPATH_PROBE_PROBE_H

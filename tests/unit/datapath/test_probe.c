@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "cycles.h"
 #include "pipeline.h"
 #include "probe/probe.h"
 #include "unit/datapath/frames.h"
@@ -96,6 +97,7 @@ static void inject(uint8_t from, uint8_t to, uint32_t len, uint16_t in_port)
 
 static void watch(uint16_t port, enum probe_point point)
 {
+	cfg->is_watched = true;
 	cfg->ports[port].watch[point] |= UINT64_C(1) << 5;
 	if (point == PROBE_IN)
 		cfg->watched_in |= UINT64_C(1) << 5;
@@ -152,6 +154,43 @@ static void a_frame_is_seen_where_it_is_and_nowhere_else(void **state)
 	assert_int_equal(record->reason, DROP_RUNT);
 	assert_true(record->inbound);
 	assert_int_equal(record->wire_len, 10);
+}
+
+/* The pipeline has functions for when nobody looks and others for when somebody does: which ones is decided anew for each burst. */
+static void looking_begins_and_ends_with_the_next_burst(void **state)
+{
+	static struct cycles cycles;
+	static struct trace trace;
+	uint64_t seen, frames, lost;
+
+	(void)state;
+	inject(1, 2, 60, 0);
+	watch(0, PROBE_IN);
+	watch(1, PROBE_OUT);
+	inject(1, 2, 60, 0);
+	cfg->is_watched = false; /* as in a snapshot without probes */
+	inject(1, 2, 60, 0);
+	probe_count(probe, &seen, &frames, &lost);
+	assert_int_equal(seen, 2);
+	pl->trace = &trace;
+	inject(1, 2, 60, 0);
+	assert_int_equal(trace.events[trace.n - 1].kind, TRACE_SENT);
+	pl->trace = NULL;
+	trace.n = 0;
+	inject(1, 2, 60, 0);
+	assert_int_equal(trace.n, 0);
+	assert_int_equal(ports[1].n, 5);
+
+	cycles_begin(&cycles);
+	cycles.cost = 0;
+	cycles.away_min = UINT64_MAX;
+	inject(1, 2, 60, 0);
+	cycles_end();
+	for (int stage = CYCLES_PARSE; stage <= CYCLES_SEND; stage++)
+		assert_true(cycles.spent[stage] > 0);
+	seen = cycles.spent[CYCLES_SEND];
+	inject(1, 2, 60, 0);
+	assert_int_equal(cycles.spent[CYCLES_SEND], seen);
 }
 
 static void a_full_ring_loses_counts_and_goes_on(void **state)
@@ -219,6 +258,7 @@ static void mirrors_copy_and_cut(void **state)
 	(void)state;
 	cfg->mirrors[0] = &mirror;
 	cfg->mirror_to[0] = 3;
+	cfg->is_watched = true;
 	cfg->mirrored_in = 1;
 	for (uint16_t port = 0; port < 2; port++)
 		cfg->ports[port].mirror_in = 1;
@@ -334,6 +374,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_frame_is_seen_where_it_is_and_nowhere_else,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(looking_begins_and_ends_with_the_next_burst, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(a_full_ring_loses_counts_and_goes_on, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(samples_are_one_of_so_many, set_up, tear_down),
