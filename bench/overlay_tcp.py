@@ -10,9 +10,12 @@ Part of bench/overlay: TCP through VXLAN, netloom on both ends against the kerne
     [guest A]--tap----------------------bench/relay------------------------tap--[guest B]     "relay"
 
 The kernel's vxlan devices carry the addresses themselves: there is no bridge and no guest behind them. The relays are bounds: they only
-read and write. No program with TAP interfaces can do with less than "relay", none on two hosts with less than "relays".
+read and write. No program with TAP interfaces can do with less than "relay", none on two hosts with less than "relays". With
+--all-relays also those that do so in other ways: with a thread to read and one to write ("threads"), without ever sleeping ("awake"), on memory
+shared with the kernel on the veth ("rings", "rx-rings"), TAP interfaces with NAPI ("napi").
 
-CPU time per gigabit is that of both iperf3 and of the threads between them, with what the kernel did in their names.
+CPU time per gigabit is that of both iperf3 and of the threads between them, with what the kernel did in their names. Times the kernel's
+rate it is how many cores a subject would need to be as fast as the kernel, in however many threads.
 """
 import json
 import os
@@ -27,9 +30,13 @@ from overlay_subjects import run, wait_for
 from netbench.machine import Thread
 from paired import Ratio
 
+# what bench/relay is given, and how its sides on the veth are called
+RELAYS = {"relays": ([], "packet"), "threads": (["-t"], "packet"), "awake": (["-y"], "packet"), "rings": ([], "ring"),
+          "rx-rings": ([], "rxring"), "napi": (["-n"], "packet")}
 SUBJECTS = ("netloom", "kernel", "relays", "relay")
+SUBJECTS_ALL = SUBJECTS + tuple(name for name in RELAYS if name not in SUBJECTS)
 SERVERS = {"netloom": ("gB", "gA", "10.0.10.2"), "kernel": ("B", "A", "10.0.20.2"), "relay": ("gB", "gA", "10.0.30.2"),
-           "relays": ("gB", "gA", "10.0.40.2")}
+           **{name: ("gB", "gA", f"10.0.{40 + number}.2") for number, name in enumerate(RELAYS)}}
 MTU_GUEST, MTU_UNDERLAY = 1500, 1600
 STREAMS = 4
 
@@ -37,12 +44,12 @@ STREAMS = 4
 class Ends:
     """Both hosts, with everything on them."""
 
-    def __init__(self, build, uplink=None):
+    def __init__(self, build, uplink=None, subjects=SUBJECTS):
         self.dir = tempfile.mkdtemp(prefix="netloom-bench-")
-        self.build, self.uplink = build, uplink
+        self.build, self.uplink, self.subjects = build, uplink, subjects
         self.tag = f"nlbt{os.getpid()}"
         self.namespaces, self.children = [], []
-        self.between = {subject: [] for subject in SUBJECTS}  # (process, name of its threads that carry frames)
+        self.between = {subject: [] for subject in subjects}  # (process, name of its threads that carry frames)
         try:
             self.make()
         except BaseException:
@@ -70,8 +77,9 @@ class Ends:
             self.kernel(netns, mine, other)
         for netns, mine, other in (("A", 1, 2), ("B", 2, 1)):
             self.netloom(netns, mine, other)
-        self.relays()
-        for netns, address in (SERVERS[subject][1:] for subject in SUBJECTS):
+        for number, subject in enumerate(subject for subject in self.subjects if subject == "relay" or subject in RELAYS):
+            self.relays(subject, number)
+        for netns, address in (SERVERS[subject][1:] for subject in self.subjects):
             wait_for(f"{address} from {netns}", lambda: subprocess.run(
                 ["ip", "netns", "exec", self.tag + netns, "ping", "-c", "1", "-W", "1", address],
                 stdout=subprocess.DEVNULL, check=False).returncode == 0)
@@ -102,24 +110,28 @@ class Ends:
                   mtu=MTU_GUEST, vlan={"access": 10}, addresses=[f"10.0.10.{mine}/24"])
         self.said = self.call(path, "uplink.list")["uplinks"][0]
 
-    def relays(self):
-        """Each TAP interface is made where its relay runs, and moves to its guest."""
-        self.relay("relay", "A", "r0A", "r0B")
-        run("ip", "link", "add", "e1", "netns", self.tag + "A", "type", "veth", "peer", "name", "e1", "netns", self.tag + "B")
-        for netns in ("A", "B"):
-            self.on(netns, "ip", "link", "set", "e1", "up")
-        for netns in ("A", "B"):
-            self.relay("relays", netns, f"r1{netns}", "packet:e1")
-        for number, subject in enumerate(("relay", "relays")):
-            network = SERVERS[subject][2].rpartition(".")[0]
-            for netns, mine in (("A", 1), ("B", 2)):
-                ifname = f"r{number}{netns}"
-                self.on(netns if number else "A", "ip", "link", "set", ifname, "netns", f"{self.tag}g{netns}")
-                self.on(f"g{netns}", "ip", "address", "add", f"{network}.{mine}/24", "dev", ifname)
-                self.on(f"g{netns}", "ip", "link", "set", ifname, "mtu", str(MTU_GUEST), "up")
+    def relays(self, subject, number):
+        """One between both TAP interfaces, or one on each host. An interface is made where its relay runs, and moves to its guest."""
+        taps, at = [f"r{number}A", f"r{number}B"], ["A", "B"]
+        if subject == "relay":
+            self.relay(subject, "A", *taps)
+            at = ["A", "A"]
+        else:
+            (options, kind), veth = RELAYS[subject], f"e1{number}"
+            run("ip", "link", "add", veth, "netns", self.tag + "A", "type", "veth", "peer", "name", veth, "netns", self.tag + "B")
+            for netns in at:
+                self.on(netns, "ip", "link", "set", veth, "up")
+            for netns, tap in zip(at, taps):
+                self.relay(subject, netns, *options, tap, f"{kind}:{veth}")
+        network = SERVERS[subject][2].rpartition(".")[0]
+        for mine, (netns, tap) in enumerate(zip(at, taps), 1):
+            guest = "gA" if mine == 1 else "gB"
+            self.on(netns, "ip", "link", "set", tap, "netns", self.tag + guest)
+            self.on(guest, "ip", "address", "add", f"{network}.{mine}/24", "dev", tap)
+            self.on(guest, "ip", "link", "set", tap, "mtu", str(MTU_GUEST), "up")
 
-    def relay(self, subject, netns, *sides):
-        child = self.spawn(netns, os.path.join(self.build, "bench", "relay"), *sides, stdout=subprocess.PIPE, text=True)
+    def relay(self, subject, netns, *args):
+        child = self.spawn(netns, os.path.join(self.build, "bench", "relay"), *args, stdout=subprocess.PIPE, text=True)
         if child.stdout.readline() != "ready\n":
             raise RuntimeError("bench/relay did not start")
         self.between[subject].append((child.pid, "relay"))
@@ -179,7 +191,8 @@ def rounds(ends, options):
     """Every subject twice a round, there and back again; who begins changes."""
     trials = []
     for number in range(options.rounds):
-        turn = SUBJECTS[number % len(SUBJECTS):] + SUBJECTS[:number % len(SUBJECTS)]
+        first = number % len(ends.subjects)
+        turn = ends.subjects[first:] + ends.subjects[:first]
         for subject in turn + turn[::-1]:
             trials.append({"round": number, **ends.trial(subject, options.tcp_seconds)})
     return trials
@@ -198,21 +211,25 @@ def middle(trials, subject, key):
 
 
 def tcp(options, _folder):
-    ends = Ends(options.build, options.uplink)
+    subjects = SUBJECTS_ALL if options.all_relays else SUBJECTS
+    ends = Ends(options.build, options.uplink, subjects)
     try:
         print(f"uplink: {ends.said['io']}")
         trials = rounds(ends, options)
         streams = {subject: ends.trial(subject, options.tcp_seconds, "-P", str(STREAMS))
-                   for subject in SUBJECTS if not options.quick}
+                   for subject in subjects if not options.quick}
     finally:
         ends.close()
     figure = compare(trials, "netloom", "kernel")
-    bounds = {f"{a}_over_{b}": compare(trials, a, b) for a, b in (("relays", "kernel"), ("relay", "kernel"), ("netloom", "relays"))}
-    print(f"TCP, {'':12}Gb/s  CPU ms per Gbit, of it between the iperf3   {STREAMS} streams, Gb/s")
-    for subject in SUBJECTS:
+    pairs = [(subject, "kernel") for subject in subjects[2:]] + [("netloom", "relays")]
+    bounds = {f"{a}_over_{b}": compare(trials, a, b) for a, b in pairs}
+    rate = middle(trials, "kernel", "gbits")
+    print(f"TCP, {'':12}Gb/s  CPU ms per Gbit, of it between the iperf3   {STREAMS} streams, Gb/s   cores for the kernel's rate")
+    for subject in subjects:
         print(f"  {subject:8}{middle(trials, subject, 'gbits'):13.2f}{middle(trials, subject, 'cpu_ms_per_gbit'):17.0f}"
               f"{middle(trials, subject, 'between_ms_per_gbit'):27.0f}"
-              + (f"{streams[subject]['gbits']:18.2f}" if subject in streams else ""))
+              + (f"{streams[subject]['gbits']:20.2f}" if subject in streams else " " * 20)
+              + f"{middle(trials, subject, 'cpu_ms_per_gbit') * rate / 1000:29.1f}")
     print(f"netloom/kernel {said(figure)}, A/A {figure['a_over_a'][0]:.2f}..{figure['a_over_a'][1]:.2f}")
     print(", ".join(f"{name.replace('_over_', '/')} {said(bound)}" for name, bound in bounds.items()), flush=True)
     return {"uplink": ends.said, "netloom_gbits": figure["a"], "kernel_gbits": figure["b"], **figure, "bounds": bounds,

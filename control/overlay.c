@@ -15,23 +15,12 @@
 #include "base/log.h"
 #include "datapath.h"
 #include "overlay_announce.h"
+#include "overlay_memory.h"
 #include "overlay_view.h"
 
 #define SETTLE_US     20000
 #define SETTLE_MAX_US 800000
 #define REFRESH_S     2
-
-struct vtep_info {
-	char name[PORT_NAME_MAX];
-	uint16_t slot;
-	struct overlay_way way;
-};
-
-struct vni_info {
-	uint32_t vni;
-	uint16_t slot;
-	struct overlay_vni_state state;
-};
 
 /* What a port was when its station was announced. */
 struct announced {
@@ -45,12 +34,9 @@ struct overlay_control {
 	struct overlay_neigh *neigh;
 	struct overlay_announce *announce;
 	struct event *changed, *settle, *refresh;
-	uint32_t settle_us;	 /* how long to wait for the rest of a crowd of changes */
-	struct vtep_info *vteps; /* sorted by name, as the model's */
-	size_t n_vteps;
-	struct vni_info *vnis; /* sorted by VNI */
-	size_t n_vnis;
-	uint64_t generation;				/* of the model that the view fits */
+	uint32_t settle_us;	       /* how long to wait for the rest of a crowd of changes */
+	struct overlay_memory *memory; /* NULL: nothing was synced yet */
+	uint64_t generation;	       /* of the model that the view fits */
 	struct announced announced[SNAPSHOT_PORTS_MAX]; /* by port index */
 };
 
@@ -141,151 +127,8 @@ void overlay_control_free(struct overlay_control *overlay)
 	overlay_neigh_free(overlay->neigh);
 	overlay_publish(NULL);
 	overlay_underlay_free(overlay->underlay);
-	free(overlay->vteps);
-	free(overlay->vnis);
+	overlay_memory_free(overlay->memory);
 	free(overlay);
-}
-
-static int vni_compare(const void *a, const void *b)
-{
-	const struct vni_info *x = a, *y = b;
-
-	return x->vni < y->vni ? -1 : x->vni > y->vni;
-}
-
-static const struct vni_info *vni_find(const struct overlay_control *overlay, uint32_t vni)
-{
-	const struct vni_info key = {.vni = vni};
-
-	return overlay->n_vnis == 0
-		       ? NULL
-		       : bsearch(&key, overlay->vnis, overlay->n_vnis, sizeof(key), vni_compare);
-}
-
-static int vtep_compare(const void *a, const void *b)
-{
-	return strcmp(((const struct vtep_info *)a)->name, ((const struct vtep_info *)b)->name);
-}
-
-static const struct vtep_info *vtep_find(const struct overlay_control *overlay, const char *name)
-{
-	struct vtep_info key = {.slot = 0};
-
-	snprintf(key.name, sizeof(key.name), "%s", name);
-	return overlay->n_vteps == 0
-		       ? NULL
-		       : bsearch(&key, overlay->vteps, overlay->n_vteps, sizeof(key), vtep_compare);
-}
-
-/*
- * Slots of counters: one is kept while its object lives. Those of objects that go are given to new ones only where there are not enough
- * others: the workers may still count the last frames there.
- */
-struct slots {
-	bool *used; /* [max] */
-	uint32_t max;
-	uint16_t next;
-};
-
-static bool slots_init(struct slots *slots, uint32_t max)
-{
-	*slots = (struct slots){.used = calloc(max, sizeof(*slots->used)), .max = max};
-	return slots->used != NULL;
-}
-
-/* A free one. There is one: no more objects than @max are let in. */
-static uint16_t slots_take(struct slots *slots)
-{
-	while (slots->used[slots->next])
-		slots->next++;
-	slots->used[slots->next] = true;
-	return slots->next;
-}
-
-/* Return: sorted, counters of new ones zero; NULL without memory. */
-static struct vni_info *vnis_new(const struct overlay_control *overlay, struct overlay_spec *spec)
-{
-	struct vni_info *vnis = calloc(spec->spec.n_vnis + 1, sizeof(*vnis));
-	struct slots slots;
-
-	if (!slots_init(&slots, VTEP_VNIS_MAX) || vnis == NULL) {
-		free(vnis);
-		free(slots.used);
-		return NULL;
-	}
-	for (size_t i = 0; i < overlay->n_vnis; i++)
-		slots.used[overlay->vnis[i].slot] =
-			overlay->n_vnis + spec->spec.n_vnis <= slots.max;
-	for (uint32_t i = 0; i < spec->spec.n_vnis; i++) {
-		const struct vni_info *old = vni_find(overlay, spec->vnis[i].vni);
-
-		vnis[i].vni = spec->vnis[i].vni;
-		vnis[i].slot = old != NULL ? old->slot : VTEP_NONE;
-		if (old != NULL)
-			slots.used[old->slot] = true;
-	}
-	for (uint32_t i = 0; i < spec->spec.n_vnis; i++) {
-		if (vnis[i].slot == VTEP_NONE) {
-			vnis[i].slot = slots_take(&slots);
-			memset(overlay_counters(vnis[i].slot), 0, sizeof(struct overlay_counters));
-		}
-		spec->vnis[i].slot = vnis[i].slot;
-	}
-	qsort(vnis, spec->spec.n_vnis, sizeof(*vnis), vni_compare);
-	free(slots.used);
-	return vnis;
-}
-
-/* The same for remote VTEPs. */
-static struct vtep_info *vteps_new(const struct overlay_control *overlay, const struct model *model)
-{
-	struct vtep_info *vteps = calloc(model->n_vteps + 1, sizeof(*vteps));
-	struct slots slots;
-
-	if (!slots_init(&slots, VTEP_PEERS_MAX) || vteps == NULL) {
-		free(vteps);
-		free(slots.used);
-		return NULL;
-	}
-	for (size_t i = 0; i < overlay->n_vteps; i++)
-		slots.used[overlay->vteps[i].slot] = overlay->n_vteps + model->n_vteps <= slots.max;
-	for (size_t i = 0; i < model->n_vteps; i++) {
-		const struct vtep_info *old = vtep_find(overlay, model->vteps[i]->name);
-
-		memcpy(vteps[i].name, model->vteps[i]->name, PORT_NAME_MAX);
-		vteps[i].slot = old != NULL ? old->slot : VTEP_NONE;
-		if (old != NULL)
-			slots.used[old->slot] = true;
-	}
-	for (size_t i = 0; i < model->n_vteps; i++) {
-		if (vteps[i].slot != VTEP_NONE)
-			continue;
-		vteps[i].slot = slots_take(&slots);
-		memset(overlay_vtep_counters(vteps[i].slot), 0,
-		       sizeof(struct overlay_vtep_counters));
-	}
-	free(slots.used);
-	return vteps;
-}
-
-static void changes_log(const struct overlay_control *overlay, const struct vtep_info *vteps,
-			size_t n_vteps, const struct vni_info *vnis, size_t n_vnis)
-{
-	for (size_t i = 0; i < n_vteps; i++) {
-		const struct overlay_way *old = overlay_way(overlay, vteps[i].name);
-
-		if (vteps[i].way.usable && !old->usable)
-			log_info("vtep \"%s\": reachable", vteps[i].name);
-		else if (strcmp(old->detail, vteps[i].way.detail) != 0)
-			log_info("vtep \"%s\": %s", vteps[i].name, vteps[i].way.detail);
-	}
-	for (size_t i = 0; i < n_vnis; i++) {
-		const struct overlay_vni_state *old = overlay_vni_state(overlay, vnis[i].vni);
-
-		if (strcmp(old->detail, vnis[i].state.detail) != 0)
-			log_info("vni %u: %s", vnis[i].vni,
-				 vnis[i].state.detail[0] != '\0' ? vnis[i].state.detail : "up");
-	}
 }
 
 /* All that is asked of model and kernel in one round; live: NULL for a model that does not run. */
@@ -315,27 +158,6 @@ static void round_end(struct round *round)
 {
 	overlay_spec_free(round->spec);
 	free(round->ways);
-}
-
-/* What the users of this round's results remember of it. */
-static void round_keep(struct overlay_control *overlay, const struct model *model,
-		       struct round *round, struct vtep_info *vteps, struct vni_info *vnis)
-{
-	for (size_t i = 0; i < model->n_vteps; i++)
-		vteps[i].way = round->ways[i];
-	for (size_t i = 0; i < model->n_vnis; i++) {
-		struct vni_info key = {.vni = model->vnis[i]->vni}, *info;
-
-		info = bsearch(&key, vnis, model->n_vnis, sizeof(key), vni_compare);
-		overlay_vni_judge(model, model->vnis[i], round->ways, &info->state);
-	}
-	changes_log(overlay, vteps, model->n_vteps, vnis, model->n_vnis);
-	free(overlay->vteps);
-	overlay->vteps = vteps;
-	overlay->n_vteps = model->n_vteps;
-	free(overlay->vnis);
-	overlay->vnis = vnis;
-	overlay->n_vnis = model->n_vnis;
 }
 
 static void station_seen(struct overlay_control *overlay, uint32_t fid, uint64_t mac, uint16_t port,
@@ -394,26 +216,24 @@ void overlay_sync(const struct model *model, const struct live_port *live, void 
 {
 	struct overlay_control *overlay = arg;
 	const struct timeval period = {.tv_sec = REFRESH_S};
-	struct vtep_info *vteps = NULL;
-	struct vni_info *vnis = NULL;
+	struct overlay_memory *memory = NULL;
 	struct overlay_view *view;
 	struct err err = {.text = "out of memory"};
 	struct round round = {0};
 
 	if (round_ask(overlay, model, live, &round) != 0)
 		goto failed;
-	vteps = vteps_new(overlay, model);
-	vnis = vnis_new(overlay, round.spec);
-	if (vteps == NULL || vnis == NULL)
+	memory = overlay_memory_new(overlay->memory, model, round.spec);
+	if (memory == NULL)
 		goto failed;
-	for (uint16_t i = 0; i < round.spec->spec.n_peers; i++)
-		round.spec->peers[i].slot = vteps[round.spec->peer_vtep[i]].slot;
 	view = overlay_view_build(model, live, round.spec, round.uplinks, round.n_uplinks,
 				  round.ways, &err);
 	if (view == NULL)
 		goto failed;
 	overlay_publish(view);
-	round_keep(overlay, model, &round, vteps, vnis);
+	overlay_memory_judge(memory, overlay->memory, model, round.ways);
+	overlay_memory_free(overlay->memory);
+	overlay->memory = memory;
 	if (overlay->generation != apply_generation(overlay->apply)) {
 		overlay->generation = apply_generation(overlay->apply);
 		overlay_announce_clear(overlay->announce);
@@ -431,8 +251,7 @@ failed:
 	log_error("the overlay is off, and is tried again: %s", err.text);
 	overlay_publish(NULL);
 	event_add(overlay->refresh, &period);
-	free(vteps);
-	free(vnis);
+	overlay_memory_free(memory);
 	round_end(&round);
 }
 
@@ -456,6 +275,11 @@ void overlay_published(const struct model *model, const struct live_port *live, 
 	const struct overlay_view *view = overlay_view_current();
 	struct overlay_control *overlay = arg;
 
+	/* A port that goes is forgotten before another can come to be where it was. */
+	for (size_t i = 0; i < SNAPSHOT_PORTS_MAX; i++) {
+		if (overlay->announced[i].port != live[i].port)
+			overlay->announced[i] = (struct announced){.port = NULL};
+	}
 	for (size_t i = 0; view != NULL && i < model->n_ports; i++) {
 		const struct model_port *port = model->ports[i];
 		const struct model_switch *sw = model_switch_find(model, port->target);
@@ -482,35 +306,25 @@ void overlay_published(const struct model *model, const struct live_port *live, 
 
 const struct overlay_way *overlay_way(const struct overlay_control *overlay, const char *vtep)
 {
-	static const struct overlay_way none = {.detail = "not known yet"};
-	const struct vtep_info *found = vtep_find(overlay, vtep);
-
-	return found != NULL ? &found->way : &none;
+	return overlay_memory_way(overlay->memory, vtep);
 }
 
 const struct overlay_vtep_counters *overlay_vtep_drops(const struct overlay_control *overlay,
 						       const char *vtep)
 {
-	const struct vtep_info *found = vtep_find(overlay, vtep);
-
-	return found != NULL ? overlay_vtep_counters(found->slot) : NULL;
+	return overlay_memory_vtep_counters(overlay->memory, vtep);
 }
 
 const struct overlay_vni_state *overlay_vni_state(const struct overlay_control *overlay,
 						  uint32_t vni)
 {
-	static const struct overlay_vni_state none = {.state = OVERLAY_DOWN};
-	const struct vni_info *found = vni_find(overlay, vni);
-
-	return found != NULL ? &found->state : &none;
+	return overlay_memory_vni_state(overlay->memory, vni);
 }
 
 const struct overlay_counters *overlay_vni_counters(const struct overlay_control *overlay,
 						    uint32_t vni)
 {
-	const struct vni_info *found = vni_find(overlay, vni);
-
-	return found != NULL ? overlay_counters(found->slot) : NULL;
+	return overlay_memory_vni_counters(overlay->memory, vni);
 }
 
 const struct overlay_neigh *overlay_neighbours(const struct overlay_control *overlay)

@@ -19,6 +19,7 @@ struct tx {
 	struct rte_mbuf *mbufs[NIC_TX_BURST];
 	uint16_t frame[NIC_TX_BURST]; /* whose packet it is */
 	uint32_t n_sent;
+	/* of packets put here; those that do not leave are taken out again */
 	uint64_t bytes;
 };
 

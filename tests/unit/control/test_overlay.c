@@ -313,6 +313,23 @@ static void port_whose_machine_is_known_is_announced_when_it_comes_up(void **sta
 			     0);
 }
 
+/* Also where the new port has the memory, and the index, of the old one. */
+static void port_that_comes_again_is_announced_again(void **state)
+{
+	struct frame frames[FRAME_BURST];
+
+	(void)state;
+	done(ask("vni.set", VNI_7, ""));
+	for (int i = 0; i < 3; i++) {
+		done(ask("port.set", "{\"name\":\"t\",\"type\":\"tap\",\"ifname\":\"t0\","
+				     "\"switch\":\"s\",\"vlan\":{\"access\":10},"
+				     "\"mac\":\"02:00:00:00:00:ee\"}"));
+		assert_int_equal(replies_pop(frames), 1);
+		assert_memory_equal(frames[0].hdr + 6, "\x02\0\0\0\0\xee\x80\x35", 8);
+		done(ask("port.delete", "{\"name\":\"t\"}"));
+	}
+}
+
 static void many_stations_are_not_multiplied(void **state)
 {
 	struct frame frames[FRAME_BURST];
@@ -469,6 +486,7 @@ int main(void)
 		TEST(vtep_joins_the_flood_list_with_its_first_station_and_leaves_with_the_last),
 		TEST(station_that_attaches_is_announced_as_if_it_spoke),
 		TEST(port_whose_machine_is_known_is_announced_when_it_comes_up),
+		TEST(port_that_comes_again_is_announced_again),
 		TEST(many_stations_are_not_multiplied),
 		TEST(request_that_is_known_is_answered_and_not_sent),
 		TEST(request_for_somebody_unknown_is_sent),
