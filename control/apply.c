@@ -506,3 +506,23 @@ bool apply_flapped(struct apply *apply, const struct model_port *port, bool is_d
 	live->is_flapped = is_down;
 	return true;
 }
+
+int apply_queue_move(struct apply *apply, const struct model_port *port, uint16_t queue,
+		     uint16_t worker)
+{
+	uint8_t *poller = &apply->live[port->index].pollers[queue], before = *poller;
+
+	*poller = (uint8_t)(worker + 1);
+	if (apply_republish(apply) == 0)
+		return 0;
+	*poller = before;
+	return -ENOMEM;
+}
+
+void apply_queue_pin(struct apply *apply, const struct model_port *port, uint16_t queue,
+		     bool pinned)
+{
+	struct live_port *live = &apply->live[port->index];
+
+	live->pinned = (uint16_t)((live->pinned & ~(1u << queue)) | (unsigned int)pinned << queue);
+}

@@ -82,6 +82,15 @@ static void snoops_fill(struct snapshot *snapshot, const struct model *model)
 	}
 }
 
+/* The queues that another worker polls than the one they began with. */
+static void moves_fill(struct snapshot *snapshot, const struct live_port *live)
+{
+	for (uint16_t i = 0; i < snapshot->n_ports; i++)
+		for (uint16_t q = 0; q < PORT_QUEUES_MAX; q++)
+			if (live[i].pollers[q] != 0)
+				snapshot_move(snapshot, i, q, live[i].pollers[q] - 1);
+}
+
 struct snapshot *apply_snapshot_build(const struct model *model, const struct live_port *live,
 				      uint64_t generation)
 {
@@ -111,6 +120,7 @@ struct snapshot *apply_snapshot_build(const struct model *model, const struct li
 	for (size_t i = 0; i < model->n_ports; i++)
 		port_fill(&snapshot->ports[model->ports[i]->index], model, model->ports[i], live);
 	snoops_fill(snapshot, model);
+	moves_fill(snapshot, live);
 	if (apply_impair_fill(snapshot, model, live) == 0 && snapshot_finish(snapshot) == 0)
 		return snapshot;
 	snapshot_free(snapshot);

@@ -14,6 +14,7 @@
 #include "model_check.h"
 #include "model_diff.h"
 #include "overlay.h"
+#include "rebalance.h"
 #include "rpc/server.h"
 #include "state.h"
 #include "watch.h"
@@ -103,6 +104,11 @@ int control_start(struct control *control, struct err *err)
 		rc = err_set(err, ENOMEM, "out of memory");
 		goto no_event;
 	}
+	control->rebalance = rebalance_new(control, !control->keeps_queues);
+	if (control->rebalance == NULL) {
+		rc = err_set(err, ENOMEM, "out of memory");
+		goto no_event;
+	}
 	apply_watch(control->apply, publishing, published, control);
 	apply_eyes(control->apply, eyes_build, control->eyes);
 	rc = state_restore(control, err);
@@ -113,6 +119,7 @@ int control_start(struct control *control, struct err *err)
 
 no_event:
 	datapath_stop();
+	rebalance_free(control->rebalance);
 	carrier_free(control->carrier);
 	watch_free(control->watch);
 	overlay_control_free(control->overlay);
@@ -133,6 +140,7 @@ void control_stop(struct control *control)
 	event_free(control->datapath_ev);
 	ageing_free(control->ageing);
 	datapath_stop();
+	rebalance_free(control->rebalance);
 	carrier_free(control->carrier);
 	watch_free(control->watch);
 	overlay_control_free(control->overlay);

@@ -20,6 +20,7 @@ struct carrier;
 struct eyes;
 struct overlay_control;
 struct page_child;
+struct rebalance;
 struct rpc_server;
 struct watch;
 
@@ -29,10 +30,12 @@ struct control {
 	struct ageing *ageing;
 	struct overlay_control *overlay; /* NULL in tests of control alone */
 	struct eyes *eyes;
-	struct rpc_server *rpc;	   /* NULL until it listens */
-	struct page_child *page;   /* NULL: netloomd has no page served */
-	struct carrier *carrier;   /* NULL in tests of control alone */
-	struct watch *watch;	   /* what `events` tells; NULL in tests of control alone */
+	struct rpc_server *rpc;	 /* NULL until it listens */
+	struct page_child *page; /* NULL: netloomd has no page served */
+	struct carrier *carrier; /* NULL in tests of control alone */
+	struct watch *watch;	 /* what `events` tells; NULL in tests of control alone */
+	struct rebalance *rebalance;
+	bool keeps_queues;	   /* with the worker they begin with, unless moved by hand */
 	struct event *datapath_ev; /* datapath_event_fd() */
 	const char *state_path;	   /* borrowed */
 	uint64_t started_ns;
@@ -40,7 +43,7 @@ struct control {
 
 /**
  * control_start() - Take over from the datapath: events, ageing, and the state that was saved
- * @control: base and state_path are set, the rest is zero
+ * @control: base, state_path and keeps_queues are set, the rest is zero
  *
  * Ports of the saved state that cannot be opened are logged and left out; all others run.
  * Return: 0 or -errno with @err.

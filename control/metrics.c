@@ -100,6 +100,14 @@ static void print_workers(struct evbuffer *out)
 				    ".%09" PRIu64 "\n",
 				    i, stats[i].cpu_ns / CLOCK_NS_PER_SECOND,
 				    stats[i].cpu_ns % CLOCK_NS_PER_SECOND);
+	metrics_family(out, "worker_busy_seconds_total", COUNTER,
+		       "Time in rounds over the ports that found something to do.");
+	for (uint16_t i = 0; i < n; i++)
+		evbuffer_add_printf(out,
+				    "netloom_worker_busy_seconds_total{worker=\"%u\"} %" PRIu64
+				    ".%09" PRIu64 "\n",
+				    i, stats[i].busy_ns / CLOCK_NS_PER_SECOND,
+				    stats[i].busy_ns % CLOCK_NS_PER_SECOND);
 	metrics_family(out, "worker_asleep", GAUGE, "1 while the worker waits for a frame.");
 	for (uint16_t i = 0; i < n; i++)
 		evbuffer_add_printf(out, "netloom_worker_asleep{worker=\"%u\"} %d\n", i,

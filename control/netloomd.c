@@ -122,7 +122,8 @@ static int signals_watch(struct event_base *base, struct event *events[2])
 static int serve(struct options *options, struct err *err)
 {
 	struct event *signals[2] = {NULL, NULL};
-	struct control control = {.state_path = options->state};
+	struct control control = {.state_path = options->state,
+				  .keeps_queues = options->keeps_queues};
 	struct metrics_server *metrics = NULL;
 	struct telemetry *telemetry = NULL;
 	int rc = -ENOMEM;

@@ -36,6 +36,10 @@ static const char help[] =
 	"  --idle-us N        adaptive: sleep after so many microseconds without a frame (default: "
 	"200);\n"
 	"                     threads that only have TAP ports and uplinks sleep at once\n"
+	"  --balance MODE     auto: when one thread is busy and another has room, queues of ports "
+	"move\n"
+	"                     from the one to the other (default); off: only as `netloom queue` "
+	"says\n"
 	"  --fdb-entries N    stations to remember, 1024..16777216 (default: 131072)\n"
 	"  --huge             use 2 MiB hugepages, or refuse to start\n"
 	"  --no-huge          do without hugepages\n"
@@ -70,6 +74,7 @@ enum option_key {
 	OPT_CPUS,
 	OPT_POLL,
 	OPT_IDLE_US,
+	OPT_BALANCE,
 	OPT_FDB_ENTRIES,
 	OPT_HUGE,
 	OPT_NO_HUGE,
@@ -88,6 +93,7 @@ static const struct option long_options[] = {
 	{"cpus", required_argument, NULL, OPT_CPUS},
 	{"poll", required_argument, NULL, OPT_POLL},
 	{"idle-us", required_argument, NULL, OPT_IDLE_US},
+	{"balance", required_argument, NULL, OPT_BALANCE},
 	{"fdb-entries", required_argument, NULL, OPT_FDB_ENTRIES},
 	{"huge", no_argument, NULL, OPT_HUGE},
 	{"no-huge", no_argument, NULL, OPT_NO_HUGE},
@@ -138,6 +144,7 @@ static int choice_read(const char *option, const char *text, const char *const w
 static int option_apply(int key, const char *value, struct options *options, struct err *err)
 {
 	static const char *const polls[] = {"adaptive", "busy", NULL};
+	static const char *const balances[] = {"auto", "off", NULL};
 	static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
 	unsigned long number = 0;
 	int rc = 0;
@@ -164,6 +171,10 @@ static int option_apply(int key, const char *value, struct options *options, str
 		rc = number_read("--idle-us", value, 0, 1000000, &number, err);
 		options->datapath.idle_us = (uint32_t)number;
 		return rc;
+	case OPT_BALANCE:
+		rc = choice_read("--balance", value, balances, err);
+		options->keeps_queues = rc == 1;
+		return rc < 0 ? rc : 0;
 	case OPT_FDB_ENTRIES:
 		rc = number_read("--fdb-entries", value, 1024, 16 << 20, &number, err);
 		options->datapath.fdb_capacity = (uint32_t)number;

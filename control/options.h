@@ -18,6 +18,7 @@ struct options {
 	const char *metrics;	/* [ADDRESS:]PORT, borrowed from argv; NULL for none */
 	const char *web;	/* the same for the page */
 	enum hugepage_choice hugepages;
+	bool keeps_queues; /* see struct control */
 	enum log_level log_level;
 	struct datapath_options datapath; /* hugepages is decided later */
 };

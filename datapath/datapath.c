@@ -14,6 +14,7 @@
 
 #include <rte_cycles.h>
 
+#include "base/clock.h"
 #include "cpulist.h"
 #include "eal.h"
 #include "learn.h"
@@ -26,6 +27,7 @@ static struct {
 	struct fdb *fdb;
 	struct learn_queue *learn;
 	struct snapshot *current;
+	struct snapshot interim; /* while queues change hands */
 	uint64_t generation;
 	int event_fd;
 } datapath = {.event_fd = -1};
@@ -150,9 +152,9 @@ static uint32_t learn_drain_into_fdb(const struct snapshot *cfg, const struct sn
 	return learn_drain(datapath.learn, max, learn_one, &context);
 }
 
-void datapath_publish(struct snapshot *next)
+static void publish(struct snapshot *next)
 {
-	struct snapshot *previous = datapath.current;
+	const struct snapshot *previous = datapath.current;
 
 	next->generation = ++datapath.generation;
 	workers_publish(next);
@@ -162,6 +164,15 @@ void datapath_publish(struct snapshot *next)
 	 */
 	learn_drain_into_fdb(next, previous, LEARN_RING_SIZE);
 	datapath.current = next;
+}
+
+void datapath_publish(struct snapshot *next)
+{
+	struct snapshot *previous = datapath.current;
+
+	if (snapshot_hold(next, previous, &datapath.interim))
+		publish(&datapath.interim);
+	publish(next);
 	snapshot_free(previous);
 }
 
@@ -209,6 +220,8 @@ void datapath_poll(void)
 void datapath_worker_stats(uint16_t worker, struct datapath_worker_stats *stats)
 {
 	const struct worker *w = &workers.workers[worker];
+	const uint64_t hz = rte_get_tsc_hz();
+	uint64_t busy_tsc;
 	struct timespec cpu;
 	clockid_t clock;
 
@@ -220,10 +233,13 @@ void datapath_worker_stats(uint16_t worker, struct datapath_worker_stats *stats)
 	stats->bursts = stats_read(&w->stats.bursts);
 	stats->frames = stats_read(&w->stats.frames);
 	stats->sleeps = stats_read(&w->stats.sleeps);
+	busy_tsc = stats_read(&w->busy_tsc);
+	stats->busy_ns =
+		busy_tsc / hz * CLOCK_NS_PER_SECOND + busy_tsc % hz * CLOCK_NS_PER_SECOND / hz;
 	stats->learn_ring_full = stats_read(&w->stats.learn_ring_full);
 	stats->asleep = __atomic_load_n(&w->stats.asleep, __ATOMIC_RELAXED);
 	if (pthread_getcpuclockid(w->thread, &clock) == 0 && clock_gettime(clock, &cpu) == 0)
-		stats->cpu_ns = (uint64_t)cpu.tv_sec * UINT64_C(1000000000) + (uint64_t)cpu.tv_nsec;
+		stats->cpu_ns = (uint64_t)cpu.tv_sec * CLOCK_NS_PER_SECOND + (uint64_t)cpu.tv_nsec;
 }
 
 void datapath_count_cycles(uint32_t for_ms)

@@ -62,6 +62,9 @@ void datapath_fini(void);
  * Takes ownership and sets its generation; returns after the grace period, when the previous
  * snapshot has been freed and ports that only it named may be closed. Waits for workers to finish
  * their current burst, microseconds as a rule.
+ *
+ * Queues that another worker shall poll from now on change hands: for one grace period nobody polls them
+ * (snapshot_hold()), so the old worker is done with them before the new one begins, and a flow keeps its order.
  */
 void datapath_publish(struct snapshot *next);
 
@@ -84,7 +87,8 @@ void datapath_poll(void);
 
 struct datapath_worker_stats {
 	uint64_t polls, idle_polls, bursts, frames, sleeps;
-	uint64_t cpu_ns; /* thread CPU time */
+	uint64_t busy_ns; /* in rounds over its queues that found something to do */
+	uint64_t cpu_ns;  /* thread CPU time */
 	uint64_t learn_ring_full;
 	bool asleep;
 };

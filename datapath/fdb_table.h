@@ -15,10 +15,11 @@
  *	version:16 | age:20 | fid_high:8 | unused:1 | valid:1 | flags:2 | port:16
  *
  *   The writer changes owner in three steps: value = (version + 1, invalid); key; value = (version
- *   + 1, valid, ...). A reader takes value, key, value. If both values have the same version, the
- *   key between them was the owner at that time, so the port is the station's own. It retries only
- *   when the writer made progress. The port of the same station moves by compare-and-swap, because
- *   readers refresh the age in the same word.
+ *   + 1, valid, ...). A reader takes value, key, value. If both values are valid and have the same
+ *   version, the key between them was the owner at that time, so the port is the station's own. The
+ *   version alone is not enough: between the first step and the second the old key stands with the
+ *   new version. A reader retries only when the writer made progress. The port of the same station
+ *   moves by compare-and-swap, because readers refresh the age in the same word.
  *
  * Threads: the writer (control) for what is marked so; readers anywhere.
  */
@@ -128,7 +129,7 @@ static inline uint64_t slot_read(const struct slot *slot, const struct key *key)
 		if (atomic_load_explicit(&slot->key, memory_order_acquire) != key->word)
 			return 0;
 		after = atomic_load_explicit(&slot->value, memory_order_relaxed);
-	} while (((before ^ after) & VALUE_VERSION) != 0);
+	} while (((before ^ after) & (VALUE_VERSION | VALUE_VALID)) != 0);
 	return (after & (VALUE_VALID | VALUE_FID)) == key->want ? after : 0;
 }
 

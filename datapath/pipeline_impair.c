@@ -192,6 +192,15 @@ static void look(uint32_t id, void *arg)
 	wheel_set(looking->wheel, id, state == NULL ? UINT64_MAX : impair_due(state));
 }
 
+void pipeline_impair_adopt(struct pipeline *pl, const struct snapshot *cfg)
+{
+	struct looking looking = {.wheel = pl->impair->wheel, .cfg = cfg};
+
+	for (uint32_t i = pl->worker; i < cfg->n_ports; i += cfg->n_workers)
+		for (int d = 0; d < IMPAIR_DIRECTIONS && cfg->ports[i].impair != NULL; d++)
+			look(id_of((uint16_t)i, d), &looking);
+}
+
 uint32_t pipeline_impair_run(struct pipeline *pl, const struct snapshot *cfg)
 {
 	struct looking looking = {.wheel = pl->impair->wheel, .cfg = cfg};

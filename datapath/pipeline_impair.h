@@ -48,6 +48,14 @@ void pipeline_impair_out(struct pipeline *pl, const struct snapshot *cfg, uint16
  */
 uint32_t pipeline_impair_run(struct pipeline *pl, const struct snapshot *cfg);
 
+/**
+ * pipeline_impair_adopt() - Look at all directions that this worker owns, because the snapshot is new
+ *
+ * Another worker may have had it first, put frames into a direction that only it names, and kicked: with the snapshot
+ * before, that kick led nowhere.
+ */
+void pipeline_impair_adopt(struct pipeline *pl, const struct snapshot *cfg);
+
 /** pipeline_impair_is_idle() - Nothing waits and nobody has kicked: pipeline_impair_run() has nothing to do */
 static inline bool pipeline_impair_is_idle(const struct pipeline *pl)
 {

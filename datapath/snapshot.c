@@ -24,7 +24,8 @@ struct snapshot *snapshot_new(struct fdb *fdb, uint16_t n_ports, uint16_t n_swit
 	s->n_workers = n_workers;
 	s->ports = calloc(n_ports + 1u, sizeof(*s->ports));
 	s->switches = calloc(n_switches + 1u, sizeof(*s->switches));
-	if (s->ports == NULL || s->switches == NULL) {
+	s->pollers = calloc(n_ports + 1u, PORT_QUEUES_MAX);
+	if (s->ports == NULL || s->switches == NULL || s->pollers == NULL) {
 		snapshot_free(s);
 		return NULL;
 	}
@@ -83,10 +84,10 @@ static void polls_fill(struct snapshot *s, bool impaired)
 		if ((port_impair_state(&s->ports[i], IMPAIR_IN) != NULL) != impaired)
 			continue;
 		for (uint32_t q = 0; q < n_rx_queues(&s->ports[i]); q++) {
-			struct poll_list *list = &s->polls[(i + q) % s->n_workers];
+			struct poll_list *list = &s->polls[snapshot_poller(s, i, q)];
 
 			((struct poll_entry *)list->entries)[list->n++] =
-				(struct poll_entry){.port = (uint16_t)i, .queue = (uint16_t)q};
+				(struct poll_entry){.port = (uint16_t)i, .queue = (uint8_t)q};
 		}
 	}
 }
@@ -95,11 +96,11 @@ static int polls_finish(struct snapshot *s)
 {
 	for (uint32_t i = 0; i < s->n_ports; i++)
 		for (uint32_t q = 0; q < n_rx_queues(&s->ports[i]); q++)
-			s->polls[(i + q) % s->n_workers].n++;
+			s->polls[snapshot_poller(s, i, q)].n++;
 	for (uint32_t w = 0; w < s->n_workers; w++) {
 		struct poll_list *list = &s->polls[w];
 
-		list->entries = calloc(list->n + 1u, sizeof(*list->entries));
+		list->entries = calloc(2 * (size_t)list->n + 1, sizeof(*list->entries));
 		if (list->entries == NULL)
 			return -ENOMEM;
 		list->n = 0;
@@ -109,6 +110,56 @@ static int polls_finish(struct snapshot *s)
 		s->polls[w].n_plain = s->polls[w].n;
 	polls_fill(s, true);
 	return 0;
+}
+
+void snapshot_move(struct snapshot *snapshot, uint16_t port, uint16_t queue, uint16_t worker)
+{
+	snapshot->pollers[port * PORT_QUEUES_MAX + queue] = (uint8_t)(worker + 1);
+}
+
+/* Whether an entry of @next's list of worker @w is another worker's in @current. */
+static bool changes_hands(const struct snapshot *next, const struct snapshot *current, uint32_t w,
+			  const struct poll_entry *entry)
+{
+	const struct port_config *before;
+
+	if (entry->port >= current->n_ports)
+		return false;
+	before = &current->ports[entry->port];
+	return before->port == next->ports[entry->port].port &&
+	       entry->queue < n_rx_queues(before) &&
+	       snapshot_poller(current, entry->port, entry->queue) != w;
+}
+
+bool snapshot_hold(struct snapshot *next, const struct snapshot *current, struct snapshot *interim)
+{
+	bool any = false;
+
+	for (uint32_t w = 0; w < next->n_workers; w++) {
+		struct poll_entry *entries = (struct poll_entry *)next->polls[w].entries;
+
+		for (uint32_t i = 0; i < next->polls[w].n; i++) {
+			entries[i].is_taken_over = changes_hands(next, current, w, &entries[i]);
+			any |= entries[i].is_taken_over;
+		}
+	}
+	if (!any)
+		return false;
+	*interim = *next;
+	for (uint32_t w = 0; w < next->n_workers; w++) {
+		const struct poll_list *list = &next->polls[w];
+		struct poll_entry *kept = (struct poll_entry *)list->entries + list->n;
+		struct poll_list *held = &interim->polls[w];
+
+		*held = (struct poll_list){.entries = kept};
+		for (uint32_t i = 0; i < list->n; i++) {
+			if (list->entries[i].is_taken_over)
+				continue;
+			held->n_plain += i < list->n_plain;
+			kept[held->n++] = list->entries[i];
+		}
+	}
+	return true;
 }
 
 int snapshot_finish(struct snapshot *snapshot)
@@ -135,6 +186,7 @@ void snapshot_free(struct snapshot *snapshot)
 		free((void *)snapshot->polls[w].entries);
 	free(snapshot->switches);
 	free(snapshot->impairs);
+	free(snapshot->pollers);
 	free(snapshot->ports);
 	free(snapshot);
 }

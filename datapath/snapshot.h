@@ -84,14 +84,16 @@ struct switch_config {
 
 struct poll_entry {
 	uint16_t port;
-	uint16_t queue;
+	uint8_t queue;
+	bool is_taken_over; /* another worker polled it in the snapshot before */
 };
 
 /* First those whose frames go straight into the pipeline, then the n - n_plain that are impaired on the way in. */
 struct poll_list {
 	uint32_t n;
 	uint32_t n_plain;
-	const struct poll_entry *entries; /* owned by the snapshot */
+	/* owned by the snapshot; as many more behind them are room for snapshot_hold() */
+	const struct poll_entry *entries;
 };
 
 struct snapshot {
@@ -104,6 +106,8 @@ struct snapshot {
 	struct switch_config *switches;
 	struct port_impair *impairs; /* what ports[].impair point to; owned by the snapshot */
 	uint16_t n_workers;
+	uint8_t *
+		pollers; /* [n_ports][PORT_QUEUES_MAX]: see snapshot_move(); owned by the snapshot */
 	uint32_t mirrored_in;		     /* mirrors that copy what comes in, on any port */
 	struct mirror *mirrors[MIRRORS_MAX]; /* borrowed, as the probes are */
 	uint16_t mirror_to[MIRRORS_MAX];     /* port with I/O */
@@ -121,16 +125,43 @@ struct snapshot {
 struct snapshot *snapshot_new(struct fdb *fdb, uint16_t n_ports, uint16_t n_switches,
 			      uint16_t n_workers);
 
+/** snapshot_move() - Have a queue polled by @worker, not by the one it begins with; before snapshot_finish() */
+void snapshot_move(struct snapshot *snapshot, uint16_t port, uint16_t queue, uint16_t worker);
+
+/**
+ * snapshot_poller() - The worker that polls a queue of a port
+ *
+ * A queue begins with worker (port index + queue) % n_workers.
+ */
+static inline uint16_t snapshot_poller(const struct snapshot *snapshot, uint32_t port,
+				       uint32_t queue)
+{
+	uint8_t moved = snapshot->pollers[port * PORT_QUEUES_MAX + queue];
+
+	return moved != 0 ? moved - 1 : (uint16_t)((port + queue) % snapshot->n_workers);
+}
+
 /**
  * snapshot_finish() - Derive what control did not fill in: switches' member lists, workers' poll
  * lists
  *
- * A queue goes to worker (port index + queue) % n_workers: as long as its port lives it never
- * changes hands, because two workers on neighbouring snapshots would poll it together. Call once,
- * after ports[] and switches[] are complete.
+ * Call once, after ports[], switches[] and the moves are complete.
  * Return: 0 or -ENOMEM.
  */
 int snapshot_finish(struct snapshot *snapshot);
+
+/**
+ * snapshot_hold() - The snapshot that lies between two of which the second has queues change hands
+ * @next:    finished; queues that it takes from another worker are marked in it
+ * @current: that the workers have
+ * @interim: out: @next, except that nobody polls the queues that change hands. Borrows all of @next: never snapshot_free()
+ *           it, and do not use it any longer than @next
+ *
+ * Two workers on neighbouring snapshots would poll such a queue together. On @current and @interim, and on @interim and @next,
+ * they do not: one of the two has the queue polled by nobody.
+ * Return: whether any queue changes hands; if not, @interim is not filled in.
+ */
+bool snapshot_hold(struct snapshot *next, const struct snapshot *current, struct snapshot *interim);
 
 /** port_impair_state() - The impaired direction of a port, NULL if that direction is not impaired */
 static inline struct impair *port_impair_state(const struct port_config *port,

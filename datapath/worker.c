@@ -103,6 +103,17 @@ static inline void count_cycles(struct worker *w, uint64_t now)
 		cycles_end();
 }
 
+/*
+ * The first look at a snapshot. Frames may have entered impaired links of ours that the snapshot before did not
+ * name: then their kicks told us nothing.
+ */
+static void adopt(struct worker *w, const struct snapshot *cfg)
+{
+	w->adopted_generation = cfg->generation;
+	worker_take_over(cfg, &cfg->polls[w->index]);
+	pipeline_impair_adopt(w->pl, cfg);
+}
+
 static void run(struct worker *w)
 {
 	const uint64_t tsc_hz = rte_get_tsc_hz();
@@ -111,15 +122,20 @@ static void run(struct worker *w)
 	uint32_t woken_by = WORKER_NO_ENTRY;
 	bool was_asleep = false;
 	static _Thread_local struct frame frames[FRAME_BURST];
+	uint32_t n = 0;
 
 	while (!atomic_load_explicit(&workers.stop, memory_order_relaxed)) {
 		const struct snapshot *cfg =
 			atomic_load_explicit(&workers.current, memory_order_acquire);
 		const struct poll_list *list = &cfg->polls[w->index];
 		uint64_t now = rte_rdtsc();
-		uint32_t n = 0;
 
+		if (n > 0)
+			stats_add(&w->busy_tsc, now - w->pl->now_tsc);
+		n = 0;
 		w->pl->now_tsc = now;
+		if (__builtin_expect(cfg->generation != w->adopted_generation, 0))
+			adopt(w, cfg);
 		count_cycles(w, now);
 		if (now >= next_second) {
 			w->pl->now_s = clock_s();
@@ -154,8 +170,10 @@ static void run(struct worker *w)
 			continue;
 		}
 		/* Quiescent for the last snapshot: this one may be newer, take it again. */
-		woken_by = worker_sleep(
-			w, atomic_load_explicit(&workers.current, memory_order_acquire));
+		cfg = atomic_load_explicit(&workers.current, memory_order_acquire);
+		if (cfg->generation != w->adopted_generation)
+			continue;
+		woken_by = worker_sleep(w, cfg);
 		was_asleep = true;
 		idle_since = rte_rdtsc();
 		cycles_restart();
@@ -216,6 +234,7 @@ static int worker_start(struct worker *w, uint16_t index, int cpu, uint16_t n_wo
 	memset(w, 0, sizeof(*w));
 	w->index = index;
 	w->cpu = cpu;
+	w->adopted_generation = UINT64_MAX;
 	w->epoll_fd = -1;
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->pl = pipeline_new(index, n_workers, learn);
@@ -330,6 +349,11 @@ void workers_quiesce(void)
 
 	if (atomic_load(&workers.n) == 0)
 		return;
+	/*
+	 * What the caller stored before is seen by every worker that comes online after the check below has found it
+	 * offline: the other half is the fence of rte_rcu_qsbr_thread_online().
+	 */
+	atomic_thread_fence(memory_order_seq_cst);
 	token = rte_rcu_qsbr_start(workers.qsbr);
 	while (rte_rcu_qsbr_check(workers.qsbr, token, false) == 0)
 		usleep(20); /* a worker may share our CPU */

@@ -31,14 +31,17 @@ struct worker {
 	struct pipeline *pl;
 	pthread_t thread;
 
-	/* the worker's own: what its epoll set was made from */
+	/* the worker's own */
+	uint64_t adopted_generation; /* of the last snapshot it saw */
+	/* what its epoll set was made from */
 	int epoll_fd;
 	uint64_t watched_generation; /* of the snapshot */
 	uint64_t watched_fds;	     /* sum of rx_generation of the ports */
 	bool watches_all;	     /* every queue had an fd */
 
 	/* written by the worker, read by control */
-	struct datapath_worker_stats stats;
+	struct datapath_worker_stats stats; /* but for what datapath_worker_stats() works out */
+	uint64_t busy_tsc;		    /* cycles in rounds that found something to do */
 	struct cycles cycles;
 	int start_rc;
 } __attribute__((aligned(64)));
@@ -106,5 +109,8 @@ uint32_t worker_sleep(struct worker *w, const struct snapshot *cfg);
 
 /** worker_disarm() - Have the queues' peers signal no more */
 void worker_disarm(const struct worker *w, const struct snapshot *cfg);
+
+/** worker_take_over() - Silence the queues that another worker may have left armed */
+void worker_take_over(const struct snapshot *cfg, const struct poll_list *list);
 
 #endif

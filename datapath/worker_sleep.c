@@ -94,6 +94,16 @@ void worker_disarm(const struct worker *w, const struct snapshot *cfg)
 	}
 }
 
+void worker_take_over(const struct snapshot *cfg, const struct poll_list *list)
+{
+	for (uint32_t i = 0; i < list->n; i++) {
+		struct port *port = cfg->ports[list->entries[i].port].port;
+
+		if (list->entries[i].is_taken_over)
+			port->ops->rx_arm(port, list->entries[i].queue, false);
+	}
+}
+
 /* How long to sleep at most, given what waits in impaired links. Return: false if it is not worth it. */
 static bool sleep_bound(const struct worker *w, struct timespec *bound)
 {

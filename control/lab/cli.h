@@ -91,6 +91,7 @@ int cmd_start(const struct command *command, int argc, char **argv);
 int cmd_stop(const struct command *command, int argc, char **argv);
 int cmd_restart(const struct command *command, int argc, char **argv);
 int cmd_test(const struct command *command, int argc, char **argv);
+int cmd_queue(const struct command *command, int argc, char **argv);
 int cmd_wire(const struct command *command, int argc, char **argv);
 int cmd_switch(const struct command *command, int argc, char **argv);
 int cmd_uplink(const struct command *command, int argc, char **argv);

@@ -28,6 +28,7 @@ static const struct show_subject subjects[] = {
 	{"mirrors", show_mirrors_fetch, show_mirrors_print},
 	{"sflows", show_sflows_fetch, show_sflows_print},
 	{"cycles", show_cycles_fetch, show_cycles_print},
+	{"workers", show_workers_fetch, show_workers_print},
 	{"neighbours", show_neighbours_fetch, show_neighbours_print},
 };
 #define N_SUBJECTS (sizeof(subjects) / sizeof(subjects[0]))

@@ -70,7 +70,8 @@ static const struct command commands[] = {
 	 "Exit status: 0; 4 when the named lab is not up.\n",
 	 cmd_ps},
 	{"show",
-	 "ports|fdb|switches|links|drops|uplinks|vteps|vnis|neighbours|mirrors|sflows|cycles "
+	 "ports|fdb|switches|links|drops|uplinks|vteps|vnis|neighbours|mirrors|sflows|cycles|"
+	 "workers "
 	 "[--watch] [--json] [LAB]",
 	 "what the switches see: ports and counters, addresses, drops",
 	 "  netloom show ports campus        counters per port\n"
@@ -85,6 +86,8 @@ static const struct command commands[] = {
 	 "  netloom show sflows              samples to sFlow collectors\n"
 	 "  netloom show cycles              for a second: the CPU cycles of each worker, stage by "
 	 "stage\n"
+	 "  netloom show workers             how busy the switch's threads are, and which queues "
+	 "each polls\n"
 	 "  netloom show ports --watch       once a second until Ctrl-C\n\n"
 	 "Without LAB: everything in netloomd, also what was made by hand.\n",
 	 cmd_show},
@@ -98,6 +101,7 @@ static const struct command commands[] = {
 	 "  mac-move  switch, vlan, mac, from, to; at most 20 a second, `missed` counts the rest\n"
 	 "  drops     port, reason, count (since the last such line), total, sentence\n"
 	 "  config    generation: switches, ports or links were changed\n"
+	 "  queue     port, queue, from, to (workers), why: another worker polls it\n"
 	 "  netloomd  state (gone, running)\n"
 	 "It begins with the state of every VM.\n\n"
 	 "  --count N     end after so many lines\n",
@@ -298,6 +302,19 @@ static const struct command commands[] = {
 	 "--erspan: an analyser elsewhere on the IP network, for mirrors (`netloom mirror "
 	 "--help`).\n",
 	 cmd_port},
+	{"queue", "pin PORT WORKER [--queue N] | release PORT [--queue N]",
+	 "which of the switch's threads polls a port's queue",
+	 "  netloom show workers                how busy each is, and what it polls\n"
+	 "  netloom queue pin campus/h1:eth1 1 --queue 0\n"
+	 "  netloom queue release campus/h1:eth1\n\n"
+	 "Of several threads (netloomd --threads N) each polls some queues. When one is busy for "
+	 "a second and\n"
+	 "another has room, netloomd moves a queue by itself (--balance off: never). A queue that "
+	 "is pinned\n"
+	 "stays where it is put, until it is released or its port or netloomd goes. No frame is "
+	 "lost or\n"
+	 "overtaken by a move. Ports are named as `netloom show ports` names them.\n",
+	 cmd_queue},
 	{"mirror",
 	 "add|set|delete NAME --of NAME[,NAME..] --to PORT [--vlan V] [--direction both|in|out]\n"
 	 "                       [--filter 'EXPRESSION'] [--snaplen N]",

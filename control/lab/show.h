@@ -31,6 +31,9 @@ void show_drops_print(const json_t *list, const char *lab);
 int show_cycles_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err);
 void show_cycles_print(const json_t *list, const char *lab);
 
+int show_workers_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err);
+void show_workers_print(const json_t *list, const char *lab);
+
 int show_uplinks_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err);
 void show_uplinks_print(const json_t *list, const char *lab);
 int show_vteps_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err);

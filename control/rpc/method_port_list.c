@@ -5,6 +5,7 @@
 
 #include "carrier.h"
 #include "counters.h"
+#include "datapath.h"
 #include "drop.h"
 #include "model_print.h"
 #include "rpc/methods.h"
@@ -47,6 +48,22 @@ static void key_rename(json_t *object, const char *from, const char *to)
 		return;
 	json_object_set(object, to, value);
 	json_object_del(object, from);
+}
+
+/* Who polls each queue, if it is one that is polled. */
+static void pollers_print(json_t *queues, const struct live_port *live, uint16_t index)
+{
+	const struct snapshot *cfg = datapath_current();
+	json_t *queue;
+	size_t i;
+
+	if (live->port == NULL || live->port->ops->rx == NULL || index >= cfg->n_ports)
+		return;
+	json_array_foreach (queues, i, queue) {
+		json_object_set_new(queue, "worker",
+				    json_integer(snapshot_poller(cfg, index, (uint32_t)i)));
+		json_object_set_new(queue, "pinned", json_boolean(live->pinned >> i & 1));
+	}
 }
 
 static void counters_print(json_t *object, const struct live_port *live)
@@ -103,6 +120,7 @@ static json_t *port_print(const struct control *control, const struct model_port
 		json_object_set_new(object, "io_detail", text_print(status.io_detail));
 	}
 	counters_print(object, live);
+	pollers_print(json_object_get(object, "rxq"), live, port->index);
 	return object;
 }
 

@@ -7,11 +7,12 @@
 #include "base/log.h"
 #include "datapath.h"
 #include "page_child.h"
+#include "rebalance.h"
 #include "rpc/methods.h"
 #include "rpc/server.h"
 #include "watch.h"
 
-static json_t *workers_print(void)
+static json_t *workers_print(const struct rebalance *rebalance)
 {
 	json_t *list = json_array();
 
@@ -19,15 +20,18 @@ static json_t *workers_print(void)
 		struct datapath_worker_stats stats;
 
 		datapath_worker_stats(i, &stats);
-		json_array_append_new(list,
-				      json_pack("{s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I}",
-						"cpu_ns", (json_int_t)stats.cpu_ns, "asleep",
-						stats.asleep, "polls", (json_int_t)stats.polls,
-						"idle_polls", (json_int_t)stats.idle_polls,
-						"bursts", (json_int_t)stats.bursts, "frames",
-						(json_int_t)stats.frames, "sleeps",
-						(json_int_t)stats.sleeps, "learn_ring_full",
-						(json_int_t)stats.learn_ring_full));
+		json_array_append_new(
+			list,
+			json_pack("{s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+				  "cpu_ns", (json_int_t)stats.cpu_ns, "busy_ns",
+				  (json_int_t)stats.busy_ns, "busy_percent",
+				  (json_int_t)(rebalance_busy(rebalance, i) / 10), "asleep",
+				  stats.asleep, "polls", (json_int_t)stats.polls, "idle_polls",
+				  (json_int_t)stats.idle_polls, "bursts", (json_int_t)stats.bursts,
+				  "frames", (json_int_t)stats.frames, "sleeps",
+				  (json_int_t)stats.sleeps, "learn_ring_full",
+				  (json_int_t)stats.learn_ring_full, "queues_taken",
+				  (json_int_t)rebalance_taken(rebalance, i)));
 	}
 	return list;
 }
@@ -79,10 +83,11 @@ void rpc_status(struct rpc_call *call)
 		"{s:s, s:i, s:I, s:b, s:o, s:o, s:I, s:I, s:I, s:o, s:s?}", "version",
 		NETLOOM_VERSION, "pid", (int)getpid(), "uptime_s",
 		(json_int_t)((clock_now_ns() - call->control->started_ns) / CLOCK_NS_PER_SECOND),
-		"hugepages", datapath_hugepages(), "workers", workers_print(), "fdb", fdb_print(),
-		"n_switches", (json_int_t)model->n_switches, "n_ports", (json_int_t)model->n_ports,
-		"generation", (json_int_t)apply_generation(call->control->apply), "owners",
-		owners_print(model), "web", page[0] != '\0' ? page : NULL);
+		"hugepages", datapath_hugepages(), "workers",
+		workers_print(call->control->rebalance), "fdb", fdb_print(), "n_switches",
+		(json_int_t)model->n_switches, "n_ports", (json_int_t)model->n_ports, "generation",
+		(json_int_t)apply_generation(call->control->apply), "owners", owners_print(model),
+		"web", page[0] != '\0' ? page : NULL);
 }
 
 void rpc_stop(struct rpc_call *call)

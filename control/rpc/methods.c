@@ -31,6 +31,7 @@ const struct rpc_method rpc_methods[] = {
 	{"vni.set", rpc_vni_set},
 	{"vni.delete", rpc_vni_delete},
 	{"neigh.list", rpc_neigh_list},
+	{"queue.pin", rpc_queue_pin},
 	{"drops", rpc_drops},
 	{"cycles", rpc_cycles},
 	{"capture", rpc_capture},

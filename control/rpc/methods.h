@@ -60,6 +60,8 @@ json_t *rpc_impair_stats(const struct live_port *live);
 /* method_port_list.c */
 void rpc_port_list(struct rpc_call *call);
 void rpc_drops(struct rpc_call *call);
+/* method_queue.c */
+void rpc_queue_pin(struct rpc_call *call);
 /* method_fdb.c */
 void rpc_fdb_list(struct rpc_call *call);
 void rpc_fdb_set(struct rpc_call *call);

@@ -480,6 +480,44 @@ def stop_needs_no_id():
             daemon.end(signal.SIGKILL)
 
 
+def queues_change_hands():
+    """Two workers: a queue goes to the other one when asked, both say so, and `netloom show workers` draws it."""
+    daemon = Daemon("threads", "--threads", "2")
+    try:
+        pcap_write(os.path.join(daemon.dir, "in.pcap"), [FRAME])
+        with Client(daemon) as listener, Client(daemon) as client:
+            client.call("apply", **lab(daemon))
+            pollers = {port["name"]: port["rxq"][0]["worker"] for port in client.call("port.list")["ports"]}
+            assert set(pollers.values()) == {0, 1}, pollers
+            listener.call("events")
+            to = 1 - pollers["vm"]
+            assert client.call("queue.pin", port="vm", worker=to) == {"worker": to}
+            event = listener.line()["params"]
+            assert [event[key] for key in ("kind", "port", "queue", "from", "to")] == ["queue", "vm", 0, 1 - to, to], event
+            vm = [port for port in client.call("port.list")["ports"] if port["name"] == "vm"][0]
+            assert vm["rxq"][0]["worker"] == to and vm["rxq"][0]["pinned"] is True, vm
+            workers = client.call("status")["workers"]
+            assert [worker["queues_taken"] for worker in workers] == [1 - to, to], workers
+            assert all(0 <= worker["busy_percent"] <= 100 for worker in workers), workers
+            assert client.error("queue.pin", port="vm", worker=2)[0] == -32602
+            assert client.error("queue.pin", port="nobody", worker=0)[0] == 1
+
+            def netloom(*arguments):
+                return subprocess.run([os.path.join(BUILD, "netloom"), *arguments], timeout=LIMIT_S, check=True, text=True,
+                                      stdout=subprocess.PIPE, env=dict(os.environ, NETLOOM_RUNDIR=daemon.dir)).stdout
+
+            assert "vm (pinned)" in netloom("show", "workers").splitlines()[1 + to]
+            netloom("queue", "release", "vm")
+            netloom("queue", "pin", "in", str(to))
+            polls = {one["port"]: (worker["worker"], one["pinned"])
+                     for worker in json.loads(netloom("show", "workers", "--json")) for one in worker["polls"]}
+            assert polls["vm"] == (to, False) and polls["in"] == (to, True), polls
+            wait_for("the frames of the capture file", lambda: [
+                port for port in client.call("port.list")["ports"] if port["name"] == "in"][0]["rx"]["pkts"])
+    finally:
+        daemon.end(signal.SIGKILL)
+
+
 def full_disk_refuses_the_change():
     """The state on a tmpfs of 64 KiB that is filled up. Needs root, for a mount namespace of its own."""
     point = os.path.join(DIR, "tiny")
@@ -534,6 +572,8 @@ def main():
             print(f"ok {test.__name__} ({time.monotonic() - start:.1f} s)", flush=True)
         stop_needs_no_id()
         print("ok stop_needs_no_id")
+        queues_change_hands()
+        print("ok queues_change_hands")
         if os.geteuid() == 0:
             full_disk_refuses_the_change()
             print("ok full_disk_refuses_the_change")

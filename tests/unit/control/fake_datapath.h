@@ -33,6 +33,8 @@ static struct {
 	char fail_path[PORT_PATH_MAX]; /* opening it fails */
 	struct fake_port *open[FAKE_PORTS_MAX];
 	int event_fd;
+	uint16_t n_workers;
+	uint64_t busy_ns[PORT_WORKERS_MAX]; /* what datapath_worker_stats() says */
 } fake;
 
 static bool fake_path_used(const char *path)
@@ -95,8 +97,21 @@ static void fake_status(struct port *port, struct port_status *status)
 	status->n_queues = port->spec.n_queues;
 }
 
+static uint16_t fake_rx(struct port *port, uint16_t queue, uint16_t worker, struct frame *frames,
+			uint16_t max)
+{
+	(void)port;
+	(void)queue;
+	(void)worker;
+	(void)frames;
+	(void)max;
+	assert(false && "there are no workers");
+	return 0;
+}
+
 static const struct port_ops fake_ops = {
 	.type = "fake",
+	.rx = fake_rx,
 	.open = fake_open,
 	.close = fake_close,
 	.status = fake_status,
@@ -134,7 +149,8 @@ int datapath_start(const struct datapath_options *options, struct err *err)
 	(void)err;
 	memset(&fake, 0, sizeof(fake));
 	fake.fdb = fdb_new(options->fdb_capacity);
-	fake.current = snapshot_new(fake.fdb, 0, 0, 1);
+	fake.n_workers = options->n_workers > 0 ? options->n_workers : 1;
+	fake.current = snapshot_new(fake.fdb, 0, 0, fake.n_workers);
 	fake.event_fd = eventfd(0, EFD_NONBLOCK);
 	return fake.fdb != NULL && fake.current != NULL ? 0 : -ENOMEM;
 }
@@ -183,13 +199,13 @@ void datapath_poll(void)
 
 void datapath_worker_stats(uint16_t worker, struct datapath_worker_stats *stats)
 {
-	(void)worker;
 	memset(stats, 0, sizeof(*stats));
+	stats->busy_ns = fake.busy_ns[worker];
 }
 
 uint16_t datapath_n_workers(void)
 {
-	return 1;
+	return fake.n_workers;
 }
 
 void datapath_count_cycles(uint32_t for_ms)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -114,6 +115,99 @@ static void queue_keeps_its_worker_when_other_ports_go(void **state)
 	snapshot_free(after);
 }
 
+/* Who polls a queue: a worker; -1: nobody. Fails if two do. */
+static int poller_of(const struct snapshot *s, uint16_t port, uint16_t queue)
+{
+	int found = -1;
+
+	for (uint16_t w = 0; w < s->n_workers; w++) {
+		for (uint32_t i = 0; i < s->polls[w].n; i++) {
+			if (s->polls[w].entries[i].port != port ||
+			    s->polls[w].entries[i].queue != queue)
+				continue;
+			assert_int_equal(found, -1);
+			found = w;
+		}
+	}
+	return found;
+}
+
+static struct snapshot *make_with_moves(const uint16_t moves[20][4])
+{
+	struct snapshot *s = snapshot_new(NULL, 20, 1, 3);
+
+	s->switches[0].used = true;
+	for (uint16_t i = 0; i < 20; i++) {
+		if (i % 7 == 3)
+			continue; /* a hole */
+		frames_access_port(&s->ports[i], &ports[i], 0, 10);
+		for (uint16_t q = 0; q < 4; q++)
+			snapshot_move(s, i, q, moves[i][q]);
+	}
+	assert_int_equal(snapshot_finish(s), 0);
+	return s;
+}
+
+static void queue_that_changes_hands_is_polled_by_nobody_in_between(void **state)
+{
+	uint16_t before[20][4], after[20][4];
+	struct snapshot *old, *next, interim;
+	uint32_t n_moved = 0;
+
+	(void)state;
+	srandom(7);
+	for (int i = 0; i < 20 * 4; i++) {
+		before[i / 4][i % 4] = (uint16_t)(random() % 3);
+		after[i / 4][i % 4] = (uint16_t)(random() % 3);
+	}
+	snapshot_free(make(3)); /* fills ports[] in */
+	old = make_with_moves(before);
+	next = make_with_moves(after);
+	assert_true(snapshot_hold(next, old, &interim));
+	for (uint16_t i = 0; i < 20; i++) {
+		for (uint16_t q = 0; q < 4; q++) {
+			int from = poller_of(old, i, q), to = poller_of(next, i, q);
+
+			assert_int_equal(poller_of(&interim, i, q), from == to ? to : -1);
+			if (to >= 0)
+				assert_int_equal(to, after[i][q]);
+			n_moved += from != to;
+		}
+	}
+	assert_true(n_moved > 10);
+	for (uint16_t w = 0; w < 3; w++) {
+		for (uint32_t i = 0; i < next->polls[w].n; i++) {
+			const struct poll_entry *entry = &next->polls[w].entries[i];
+
+			assert_int_equal(entry->is_taken_over,
+					 poller_of(old, entry->port, entry->queue) != w);
+			n_moved -= entry->is_taken_over;
+		}
+	}
+	assert_int_equal(n_moved, 0);
+	snapshot_free(old);
+	snapshot_free(next);
+}
+
+static void nothing_is_held_when_no_queue_changes_hands(void **state)
+{
+	struct snapshot *old = make(3), *next, interim;
+	static struct port another;
+	const struct port_spec spec = {.n_queues = 1};
+
+	(void)state;
+	next = snapshot_new(NULL, 20, 3, 3);
+	next->switches[0].used = true;
+	port_init(&another, &ops, &spec);
+	frames_access_port(&next->ports[2], &ports[2], 0, 10);
+	frames_access_port(&next->ports[3], &another, 0, 10); /* another has the index now */
+	snapshot_move(next, 3, 0, 1);
+	assert_int_equal(snapshot_finish(next), 0);
+	assert_false(snapshot_hold(next, old, &interim));
+	snapshot_free(old);
+	snapshot_free(next);
+}
+
 static void impossible_sizes_are_refused(void **state)
 {
 	(void)state;
@@ -131,6 +225,8 @@ int main(void)
 		cmocka_unit_test(every_queue_is_polled_by_exactly_one_worker),
 		cmocka_unit_test(queues_of_like_ports_are_spread_evenly),
 		cmocka_unit_test(queue_keeps_its_worker_when_other_ports_go),
+		cmocka_unit_test(queue_that_changes_hands_is_polled_by_nobody_in_between),
+		cmocka_unit_test(nothing_is_held_when_no_queue_changes_hands),
 		cmocka_unit_test(impossible_sizes_are_refused),
 	};
 
