@@ -164,15 +164,18 @@ static void run(struct worker *w)
 			continue;
 		}
 		stats_add(&w->stats.idle_polls, 1);
-		if (workers.poll_mode == DATAPATH_BUSY ||
-		    (now - idle_since < idle_tsc && !polls_are_calls(cfg, list))) {
+		if (workers.poll_mode == DATAPATH_BUSY) {
 			rte_pause();
 			continue;
 		}
-		/* Quiescent for the last snapshot: this one may be newer, take it again. */
+		/* Quiescent for the last snapshot, which may be gone: take it again. */
 		cfg = atomic_load_explicit(&workers.current, memory_order_acquire);
 		if (cfg->generation != w->adopted_generation)
 			continue;
+		if (now - idle_since < idle_tsc && !polls_are_calls(cfg, &cfg->polls[w->index])) {
+			rte_pause();
+			continue;
+		}
 		woken_by = worker_sleep(w, cfg);
 		was_asleep = true;
 		idle_since = rte_rdtsc();

@@ -24,7 +24,7 @@
 #include "unit/datapath/stress_port.h"
 
 #define WORKERS	     4
-#define ROUNDS	     1000
+#define ROUNDS	     1500
 #define FRAMES_ROUND 300 /* at least, between two changes */
 #define WAITING_MAX  96	 /* frames of one queue */
 #define WAIT_NS	     (100 * CLOCK_NS_PER_SECOND)
@@ -83,6 +83,7 @@ static void patch_fill(struct snapshot *s, int end)
 
 static void eyes_fill(struct snapshot *s)
 {
+	s->is_watched = want.probe != NULL || want.mirror != NULL;
 	if (want.probe != NULL) {
 		s->probes[PROBE] = want.probe;
 		s->watched_in = UINT64_C(1) << PROBE;
