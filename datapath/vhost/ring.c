@@ -7,8 +7,6 @@
 
 #include "vhost/ring_layout.h"
 
-#define RING_WRAP (1 << 15) /* wrap counter in a packed ring's positions */
-
 struct ring_part {
 	const void *base;
 	size_t len;
@@ -76,6 +74,12 @@ int ring_open(struct ring *ring, const struct ring_setup *setup, const char **wh
 		ring->next_used &= ~RING_WRAP;
 		ring->avail_wrap = setup->next_avail & RING_WRAP;
 		ring->used_wrap = setup->next_used & RING_WRAP;
+	}
+	if (setup->inflight.state != NULL) {
+		*why = setup->recover ? ring_inflight_recover(ring, &setup->inflight) : NULL;
+		if (*why != NULL)
+			return -EINVAL;
+		ring_inflight_begin(ring, &setup->inflight);
 	}
 	ring->avail_seen = ring->next_avail;
 	return 0;

@@ -34,6 +34,7 @@
 #include <stdint.h>
 
 #include "frame.h"
+#include "vhost/ring_inflight.h"
 #include "vhost/vhost_mem.h"
 #include "vhost/vnet.h"
 
@@ -73,6 +74,9 @@ struct ring_setup {
 	void *device;	     /* split: used; packed: device event suppression */
 	uint16_t next_avail; /* packed: bit 15 is the wrap counter */
 	uint16_t next_used;
+	struct ring_inflight
+		inflight; /* this ring's part of the front-end's region; state NULL: none */
+	bool recover; /* it may hold what another switch left; then it says where to start, not next_avail */
 };
 
 struct ring {
@@ -98,6 +102,7 @@ struct ring {
 	bool event_idx;
 	bool indirect;
 	bool mergeable;
+	struct ring_inflight inflight; /* see ring_inflight.h */
 
 	/* the worker's */
 	bool broken;
@@ -118,9 +123,13 @@ struct ring {
  * ring_open() - Check a layout and start working it
  * @why: out, a constant sentence when it is refused
  *
- * Return: 0, or -EINVAL: a part of the ring is misaligned or outside the peer's memory, or a number is impossible.
+ * Return: 0, or -EINVAL: a part of the ring is misaligned or outside the peer's memory, a number is impossible, or its
+ * in-flight state is.
  */
 int ring_open(struct ring *ring, const struct ring_setup *setup, const char **why);
+
+_Static_assert(RING_DONE_MAX <= JOURNAL_DONE_MAX && sizeof(struct ring_done) == sizeof(uint64_t),
+	       "a batch fits into its journal");
 
 /** ring_base() - Next available and next used position, as vhost-user's GET_VRING_BASE wants them */
 void ring_base(const struct ring *ring, uint16_t *next_avail, uint16_t *next_used);

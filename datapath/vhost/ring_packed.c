@@ -7,6 +7,7 @@
  * descriptor with one 64-bit store.
  */
 #include <rte_branch_prediction.h>
+#include <rte_memcpy.h>
 #include <rte_prefetch.h>
 
 #include "vhost/ring_layout.h"
@@ -15,7 +16,7 @@
 
 #define PACKED_F_AVAIL (1 << VRING_PACKED_DESC_F_AVAIL)
 #define PACKED_F_USED  (1 << VRING_PACKED_DESC_F_USED)
-#define PACKED_WRAP    (1 << 15) /* of offsets in event suppression areas */
+#define PACKED_WRAP    RING_WRAP /* of offsets in event suppression areas */
 
 struct packed_desc {
 	uint64_t addr;
@@ -182,6 +183,31 @@ RING_INLINE void packed_write_used(struct ring *ring, const struct ring_done *do
 	__atomic_store_n((uint64_t *)&ring->pdesc[at] + 1,
 			 done->len | (uint64_t)done->id << 32 | (uint64_t)flags << 48,
 			 __ATOMIC_RELEASE);
+	RING_STORED();
+}
+
+/* ring_inflight.h, step 1: nothing of the batch may be written before. */
+RING_INLINE void packed_journal_write(const struct ring *ring, const struct ring_done *done,
+				      uint16_t n, bool writable)
+{
+	struct ring_journal *journal = ring->inflight.journal;
+
+	rte_memcpy(journal->done, done, n * sizeof(*done));
+	RING_STORED();
+	__atomic_store_n(&journal->batch,
+			 ring->next_used | (ring->used_wrap ? PACKED_WRAP : 0) | (uint32_t)n << 16 |
+				 (writable ? JOURNAL_WRITABLE : 0),
+			 __ATOMIC_RELEASE);
+	RING_STORED();
+}
+
+/* Step 3: and nothing of the next batch, its journal included, before this. */
+RING_INLINE void packed_journal_close(const struct ring *ring)
+{
+	__atomic_store_n(&ring->inflight.packed->position,
+			 inflight_position(ring->next_used, ring->used_wrap), __ATOMIC_RELEASE);
+	rte_compiler_barrier();
+	RING_STORED();
 }
 
 /* The first one is written last: a driver that looks in ring order sees the whole batch or nothing. */
@@ -193,12 +219,27 @@ RING_INLINE void packed_give(struct ring *ring, const struct ring_done *done, ui
 
 	if (n == 0)
 		return;
+	if (ring->inflight.journal != NULL)
+		packed_journal_write(ring, done, n, writable);
 	packed_step(ring, done[0].n_slots, &ring->next_used, &ring->used_wrap);
 	for (uint16_t i = 1; i < n; i++) {
 		packed_write_used(ring, &done[i], ring->next_used, ring->used_wrap, writable);
 		packed_step(ring, done[i].n_slots, &ring->next_used, &ring->used_wrap);
 	}
 	packed_write_used(ring, &done[0], first, first_wrap, writable);
+	if (ring->inflight.journal != NULL)
+		packed_journal_close(ring);
+}
+
+void ring_packed_redo(struct ring *ring, const struct ring_done *done, uint16_t n, bool writable)
+{
+	if (packed_is_available(packed_desc_load(&ring->pdesc[ring->next_used]).flags,
+				ring->used_wrap)) {
+		packed_give(ring, done, n, writable);
+		return;
+	}
+	for (uint16_t i = 0; i < n; i++)
+		packed_step(ring, done[i].n_slots, &ring->next_used, &ring->used_wrap);
 }
 
 static bool packed_wants_signal(struct ring *ring)

@@ -153,9 +153,11 @@ RING_INLINE void split_give(struct ring *ring, const struct ring_done *done, uin
 		/* used elements are only 4-byte aligned: two words */
 		__atomic_store_n((uint32_t *)used, done[i].id, __ATOMIC_RELAXED);
 		__atomic_store_n((uint32_t *)used + 1, done[i].len, __ATOMIC_RELAXED);
+		RING_STORED();
 	}
 	ring->next_used += n;
 	__atomic_store_n(&ring->used->idx, ring->next_used, __ATOMIC_RELEASE);
+	RING_STORED();
 }
 
 static bool split_wants_signal(struct ring *ring)

@@ -33,7 +33,8 @@
 
 #define VHOST_PROTOCOL_FEATURES                                                                    \
 	(BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |                    \
-	 BIT(VHOST_USER_PROTOCOL_F_NET_MTU) | BIT(VHOST_USER_PROTOCOL_F_STATUS))
+	 BIT(VHOST_USER_PROTOCOL_F_NET_MTU) | BIT(VHOST_USER_PROTOCOL_F_STATUS) |                  \
+	 BIT(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD))
 
 /* All registered devices, and which of them a handle belongs to. */
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -79,6 +80,9 @@ static void let_go(struct vhost_device *dev, const struct vhost_message *msg)
 		dev->mem_valid = false;
 		suspend_all(dev, true);
 		break;
+	case VHOST_REQ_SET_INFLIGHT_FD:
+		suspend_all(dev, true);
+		break;
 	case VHOST_REQ_SET_VRING_KICK:
 		index &= VHOST_MESSAGE_RING_MASK;
 		/* fall through */
@@ -98,12 +102,53 @@ static void let_go(struct vhost_device *dev, const struct vhost_message *msg)
 	}
 }
 
+static bool is_packed(int vid)
+{
+	uint64_t features;
+
+	return rte_vhost_get_negotiated_features(vid, &features) == 0 &&
+	       features & BIT(VIRTIO_F_RING_PACKED);
+}
+
+/* GET_INFLIGHT_FD and SET_INFLIGHT_FD, which are ours alone; no ring is open for the latter, and the lock is held. */
+static enum rte_vhost_msg_result inflight_message(struct vhost_device *dev,
+						  struct vhost_message *msg)
+{
+	bool packed = is_packed(dev->vid);
+	const char *why;
+
+	if (msg->request == VHOST_REQ_GET_INFLIGHT_FD) {
+		why = vhost_inflight_make(msg, packed, dev->n_rings);
+		if (why == NULL)
+			return RTE_VHOST_MSG_RESULT_REPLY;
+	} else {
+		vhost_inflight_drop(&dev->inflight);
+		vhost_device_mem_forget(dev);
+		why = vhost_inflight_take(&dev->inflight, msg, packed, dev->n_rings);
+		vhost_message_close_fds(msg);
+		if (why == NULL &&
+		    vhost_sigbus_add(dev, (uintptr_t)dev->inflight.mapped, dev->inflight.len) == 0)
+			return RTE_VHOST_MSG_RESULT_OK;
+		vhost_inflight_drop(&dev->inflight);
+		if (why == NULL)
+			why = "in-flight memory refused: too much memory is shared already";
+	}
+	vhost_message_close_fds(msg);
+	if (!dev->refused)
+		log_warning("port %s: %s", dev->port.spec.name, why);
+	dev->refused = true;
+	atomic_store(&dev->detail, why);
+	atomic_fetch_add(&dev->n_bad_rings, 1);
+	return RTE_VHOST_MSG_RESULT_ERR;
+}
+
 /*
  * Before a message is handled: take our hands off what it may move. A message that is answered here never reaches
  * rte_vhost's handler, which would close the descriptors that came with it: then it is up to us.
  */
 static enum rte_vhost_msg_result before_message(int vid, void *data)
 {
+	enum rte_vhost_msg_result result = RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	struct vhost_device *dev = device_of(vid);
 	struct vhost_message *msg = data;
 
@@ -129,22 +174,26 @@ static enum rte_vhost_msg_result before_message(int vid, void *data)
 	pthread_mutex_lock(&dev->lock);
 	let_go(dev, msg);
 	vhost_device_sync(dev);
+	if (msg->request == VHOST_REQ_GET_INFLIGHT_FD || msg->request == VHOST_REQ_SET_INFLIGHT_FD)
+		result = inflight_message(dev, msg);
 	pthread_mutex_unlock(&dev->lock);
 	vhost_sigbus_handling(dev);
-	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	return result;
 }
 
 /* After a message was handled without an error. */
 static enum rte_vhost_msg_result after_message(int vid, void *data)
 {
 	struct vhost_device *dev = device_of(vid);
-	const struct vhost_message *msg = data;
+	struct vhost_message *msg = data;
 
 	if (dev == NULL)
 		return RTE_VHOST_MSG_RESULT_ERR;
 	pthread_mutex_lock(&dev->lock);
 	if (msg->request == VHOST_REQ_SET_MEM_TABLE)
 		dev->mem_valid = true;
+	if (msg->request == VHOST_REQ_GET_INFLIGHT_FD)
+		vhost_message_close_fds(msg); /* it was sent */
 	suspend_all(dev, false);
 	vhost_device_sync(dev);
 	pthread_mutex_unlock(&dev->lock);
@@ -200,6 +249,8 @@ static void device_reset(struct vhost_device *dev)
 		dev->rings[i].suspended = false;
 	}
 	vhost_device_sync(dev);
+	vhost_sigbus_remove(dev);
+	vhost_inflight_drop(&dev->inflight);
 	vhost_sigbus_gone(dev);
 	atomic_store(&dev->faulted, false);
 	dev->vid = -1;

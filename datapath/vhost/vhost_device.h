@@ -28,6 +28,7 @@
 
 #include "port.h"
 #include "vhost/ring.h"
+#include "vhost/vhost_inflight.h"
 
 #define VHOST_RINGS_MAX (2 * PORT_QUEUES_MAX)
 
@@ -55,6 +56,7 @@ struct vhost_device {
 	bool mem_valid;
 	int call_changing; /* ring whose call fd is being exchanged, -1: none */
 	struct vhost_mem *mem;
+	struct vhost_inflight inflight;
 	uint64_t features;
 	uint64_t n_connects;
 	_Atomic bool faulted; /* its memory was missing: no ring until it connects anew */
@@ -86,6 +88,9 @@ void vhost_device_unregister(struct vhost_device *dev);
 
 /** vhost_device_sync() - Close and open rings so that exactly those are active that should be; @lock is held */
 void vhost_device_sync(struct vhost_device *dev);
+
+/** vhost_device_mem_forget() - Nobody uses the memory table any more; @lock is held */
+void vhost_device_mem_forget(struct vhost_device *dev);
 
 /** vhost_device_call_changed() - The front-end gave ring @index another call fd; @lock is held, the ring is active */
 void vhost_device_call_changed(struct vhost_device *dev, uint16_t index);

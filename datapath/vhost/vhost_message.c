@@ -4,10 +4,11 @@
 
 #include <unistd.h>
 
-#define STATE_LEN  8  /* index, number */
-#define ADDR_LEN   40 /* index, flags, four addresses */
-#define TABLE_LEN  8  /* number of regions, padding */
-#define REGION_LEN 32
+#define STATE_LEN    8	/* index, number */
+#define ADDR_LEN     40 /* index, flags, four addresses */
+#define TABLE_LEN    8	/* number of regions, padding */
+#define REGION_LEN   32
+#define INFLIGHT_LEN 20 /* without padding */
 
 /* Bytes of payload each request must have, + 1: 0 is a request that we do not take. */
 static const uint8_t payload_len[] = {
@@ -28,6 +29,8 @@ static const uint8_t payload_len[] = {
 	[VHOST_REQ_GET_QUEUE_NUM] = 1,
 	[VHOST_REQ_SET_VRING_ENABLE] = 1 + STATE_LEN,
 	[VHOST_REQ_NET_SET_MTU] = 1 + sizeof(uint64_t),
+	[VHOST_REQ_GET_INFLIGHT_FD] = 1 + INFLIGHT_LEN,
+	[VHOST_REQ_SET_INFLIGHT_FD] = 1 + INFLIGHT_LEN,
 	[VHOST_REQ_SET_STATUS] = 1 + sizeof(uint64_t),
 	[VHOST_REQ_GET_STATUS] = 1,
 };

@@ -31,6 +31,8 @@ enum vhost_request {
 	VHOST_REQ_GET_QUEUE_NUM = 17,
 	VHOST_REQ_SET_VRING_ENABLE = 18,
 	VHOST_REQ_NET_SET_MTU = 20,
+	VHOST_REQ_GET_INFLIGHT_FD = 31,
+	VHOST_REQ_SET_INFLIGHT_FD = 32,
 	VHOST_REQ_SET_STATUS = 39,
 	VHOST_REQ_GET_STATUS = 40,
 };
@@ -43,6 +45,15 @@ _Static_assert(
 	RTE_VER_YEAR == 22 && RTE_VER_MONTH == 11,
 	"compare struct vhost_message with vhu_msg_context in DPDK's lib/vhost/vhost_user.h");
 
+/* GET_INFLIGHT_FD and its answer, SET_INFLIGHT_FD */
+struct vhost_message_inflight {
+	uint64_t mmap_size;
+	uint64_t mmap_offset;
+	uint16_t n_queues;
+	uint16_t queue_size;
+	uint32_t padding; /* sent by all implementations we know */
+} __attribute__((packed));
+
 struct vhost_message {
 	uint32_t request;
 	uint32_t flags;
@@ -51,6 +62,7 @@ struct vhost_message {
 		uint64_t u64;
 		uint32_t index;	    /* of the ring, in all messages about one */
 		uint32_t n_regions; /* SET_MEM_TABLE */
+		struct vhost_message_inflight inflight;
 		uint8_t bytes[632];
 	} __attribute__((packed)) payload;
 	int fds[VHOST_MESSAGE_FDS_MAX]; /* -1: taken or closed */

@@ -123,6 +123,15 @@ static bool region_is_backed(const struct rte_vhost_mem_region *region)
 	return (uint64_t)st.st_size >= start + region->size;
 }
 
+void vhost_device_mem_forget(struct vhost_device *dev)
+{
+	vhost_sigbus_remove(dev);
+	if (dev->inflight.mapped != NULL) /* it had been there before that */
+		vhost_sigbus_add(dev, (uintptr_t)dev->inflight.mapped, dev->inflight.len);
+	free(dev->mem);
+	dev->mem = NULL;
+}
+
 static struct vhost_mem *mem_new(struct vhost_device *dev)
 {
 	struct rte_vhost_memory *table;
@@ -141,7 +150,7 @@ static struct vhost_mem *mem_new(struct vhost_device *dev)
 			continue;
 		atomic_store(&dev->detail,
 			     "the front-end announced memory that its file does not hold");
-		vhost_sigbus_remove(dev);
+		vhost_device_mem_forget(dev);
 		free(mem);
 		mem = NULL;
 	}
@@ -202,12 +211,15 @@ static void ring_start(struct vhost_device *dev, uint16_t index)
 	setup.desc = vring.desc;
 	setup.driver = vring.avail;
 	setup.device = vring.used;
+	setup.inflight = vhost_inflight_ring(&dev->inflight, setup.packed, index, setup.size,
+					     &setup.recover);
 	if (ring_open(&ring->ring, &setup, &why) < 0) {
 		log_warning("port %s: ring %u refused: %s", dev->port.spec.name, index, why);
 		atomic_store(&dev->detail, why);
 		atomic_fetch_add(&dev->n_bad_rings, 1);
 		return;
 	}
+	dev->inflight.recover &= ~(UINT64_C(1) << index);
 	ring->call_fd = call_fd_own(vring.callfd);
 	if (ring->call_fd < 0) {
 		atomic_store(&dev->detail,
@@ -283,11 +295,8 @@ void vhost_device_sync(struct vhost_device *dev)
 				ring_finish(dev, i);
 		}
 	}
-	if (!dev->mem_valid) {
-		vhost_sigbus_remove(dev);
-		free(dev->mem);
-		dev->mem = NULL;
-	}
+	if (!dev->mem_valid)
+		vhost_device_mem_forget(dev);
 	for (uint16_t i = 0; i < dev->n_rings; i++) {
 		if (dev->rings[i].opened || !ring_is_wanted(dev, &dev->rings[i]))
 			continue;

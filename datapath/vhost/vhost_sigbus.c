@@ -12,7 +12,7 @@
 
 #include "vhost/vhost_device.h"
 
-#define SLOTS_MAX 8192 /* rte_vhost's limits: 1024 sockets, 8 regions each */
+#define SLOTS_MAX 9216 /* rte_vhost's limits: 1024 sockets, 8 regions each; and in-flight state */
 
 /* Written under slots_lock, read by the handler without: @start is 0 while the rest is not valid. */
 struct slot {

@@ -15,8 +15,9 @@ import struct
 import time
 
 from vhost_lab import Failed, expect, run, wait_until
-from vhost_script import (GET_FEATURES, GET_INFLIGHT_FD, GET_QUEUE_NUM, HUGE, MEMORY, POSTCOPY_ADVISE, POSTCOPY_END,
-                          POSTCOPY_LISTEN, TX, FrontEnd, make_blocking)
+from vhost_script import (F_PROTOCOL, F_RING_PACKED, F_VERSION_1, GET_FEATURES, GET_INFLIGHT_FD, GET_QUEUE_NUM, HUGE,
+                          MEMORY, POSTCOPY_ADVISE, POSTCOPY_END, POSTCOPY_LISTEN, SET_FEATURES, TX, FrontEnd,
+                          make_blocking)
 
 FRAME = bytes.fromhex("02000000000202000000000188b5") + bytes(50)
 
@@ -250,9 +251,75 @@ def not_offered(bench):
     evil.negotiate()
     for request in (POSTCOPY_ADVISE, POSTCOPY_LISTEN, POSTCOPY_END):
         expect(evil.ack(request) == 1, f"request {request} was not refused")
-    expect(evil.ack(GET_INFLIGHT_FD, struct.pack("<QQHH", 0, 0, 2, 16)) == 1, "GET_INFLIGHT_FD was not refused")
     expect(evil.ack(8, b"\0") == 1, "a payload that is cut off was not refused")
     expect(evil.set_memory() == 0, "the connection is of no use after a refusal")
+    bench.close(evil)
+    bench.evil_works()
+
+
+def inflight(bench):
+    """In-flight memory that cannot be: each is refused with a sentence and counted, none half used; a good one works."""
+    for packed in (False, True):
+        evil = bench.front_end("evil")
+        evil.negotiate()
+        if packed:
+            evil.ack(SET_FEATURES, struct.pack("<Q", 1 << F_VERSION_1 | 1 << F_PROTOCOL | 1 << F_RING_PACKED))
+        before = bench.lab.netloomd.port("evil")["n_bad_rings"]
+        for n_queues, size in ((0, 16), (3, 16), (2, 0), (2, 32769), (65535, 65535)):
+            expect(evil.get_inflight(n_queues, size) is None, f"memory for {n_queues} rings of {size} was not refused")
+        expect(evil.ack(GET_INFLIGHT_FD, bytes(19)) == 1, "a question that is cut off was not refused")
+        length, offset, fd = evil.get_inflight(2, 16)
+        expect(offset == 0 and os.fstat(fd).st_size == length < 65536, f"{length} bytes at {offset}")
+        try:
+            os.ftruncate(fd, 0)
+            raise Failed("the switch's memory can be cut off")
+        except PermissionError:
+            pass
+        disk = os.open(bench.lab.path("disk"), os.O_RDWR | os.O_CREAT)
+        os.ftruncate(disk, length)
+        small = os.memfd_create("small")
+        os.ftruncate(small, length - 1)
+        bad = {"1 to as many": ((length, 0, 3, 16, [fd]), (length, 0, 256, 16, [fd])),
+               "1..32768": ((length, 0, 2, 0, [fd]),),
+               "one file descriptor": ((length, 0, 2, 16, []), (length, 0, 2, 16, [fd, fd])),
+               "what such rings need": ((64, 0, 2, 16, [fd]), (length, 0, 2, 32768, [fd]), (1 << 40, 0, 2, 16, [fd])),
+               "offset": ((length, 1, 2, 16, [fd]), (length, 1 << 63, 2, 16, [fd])),
+               "shorter": ((length, 4096, 2, 16, [fd]), (length, 0, 2, 16, [small])),
+               "shared memory": ((length, 0, 2, 16, [disk]), (length, 0, 2, 16, [evil.kick[0]]))}
+        n_bad = 5
+        for sentence, messages in bad.items():
+            for message in messages:
+                answer = evil.set_inflight(*message)
+                expect(answer == 1, f"{message} was not refused but answered with {answer}")
+                n_bad += 1
+                port = bench.lab.netloomd.port("evil")
+                expect(sentence in port["detail"], f"{message}: the port says \"{port['detail']}\"")
+                expect(port["n_bad_rings"] == before + n_bad, f"{port['n_bad_rings']} counted, {before} before + {n_bad}")
+        expect(evil.set_inflight(length, 0, 2, 16, [fd]) == 0, "its own memory was refused")
+        for each in (disk, small, fd):
+            os.close(each)
+        bench.alive()
+        bench.close(evil)
+        bench.wait_gone("evil")
+    bench.evil_works()
+
+
+def inflight_cut_off(bench):
+    """In-flight memory that vanishes when the switch has mapped it."""
+    evil = bench.front_end("evil")
+    evil.negotiate()
+    own = os.memfd_create("own")
+    os.ftruncate(own, 65536)
+    expect(evil.set_inflight(65536, 0, 2, 16, [own]) == 0, "memory of the front-end's was refused")
+    os.ftruncate(own, 0)
+    evil.set_memory()
+    evil.set_ring(0)
+    evil.set_ring(1)
+    port = wait_until("the port says what happened",
+                      lambda: (lambda p: p if "memory" in p["detail"] else None)(bench.lab.netloomd.port("evil")))
+    expect(not port["running"], f"status of the evil port: {port}")
+    os.close(own)
+    bench.alive()
     bench.close(evil)
     bench.evil_works()
 
@@ -295,7 +362,7 @@ def rests(bench):
     bench.alive()
 
 
-CASES = (rests, descriptors, not_offered, half_message, unread_answers, blocking_kick, blocking_call, short_memory,
+CASES = (rests, descriptors, not_offered, inflight, inflight_cut_off, half_message, unread_answers, blocking_kick, blocking_call, short_memory,
          truncated_memory, truncated_huge_page, truncated_sink, truncated_between_tables, rests)
 
 

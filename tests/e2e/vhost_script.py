@@ -19,9 +19,10 @@ GET_FEATURES, SET_FEATURES, SET_OWNER = 1, 2, 3
 SET_MEM_TABLE, SET_VRING_NUM, SET_VRING_ADDR, SET_VRING_BASE, GET_VRING_BASE = 5, 8, 9, 10, 11
 SET_VRING_KICK, SET_VRING_CALL, SET_VRING_ERR = 12, 13, 14
 GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES, GET_QUEUE_NUM, SET_VRING_ENABLE = 15, 16, 17, 18
-POSTCOPY_ADVISE, POSTCOPY_LISTEN, POSTCOPY_END, GET_INFLIGHT_FD = 28, 29, 30, 31
+POSTCOPY_ADVISE, POSTCOPY_LISTEN, POSTCOPY_END = 28, 29, 30
+GET_INFLIGHT_FD, SET_INFLIGHT_FD = 31, 32
 NEED_REPLY = 8
-F_VERSION_1, F_PROTOCOL, P_MQ, P_REPLY_ACK = 32, 30, 0, 3
+F_VERSION_1, F_PROTOCOL, F_RING_PACKED, P_MQ, P_REPLY_ACK, P_INFLIGHT = 32, 30, 34, 0, 3, 12
 
 SIZE = 16
 MEMORY = 0x40000
@@ -83,6 +84,19 @@ class FrontEnd:
         except ConnectionError:
             return None
 
+    def get_inflight(self, n_queues, size):
+        """(bytes, offset, fd) of the memory that the switch makes; None when it refused."""
+        self.send(GET_INFLIGHT_FD, struct.pack("<QQHHI", 0, 0, n_queues, size, 0), (), 1 | NEED_REPLY)
+        head, rights, _, _ = self.sock.recvmsg(12, socket.CMSG_SPACE(4))
+        payload = self.sock.recv(struct.unpack("<III", head)[2], socket.MSG_WAITALL)
+        if len(payload) < 24:
+            return None
+        length, offset = struct.unpack_from("<QQ", payload)
+        return length, offset, struct.unpack("<i", rights[0][2][:4])[0]
+
+    def set_inflight(self, length, offset, n_queues, size, fds):
+        return self.ack(SET_INFLIGHT_FD, struct.pack("<QQHHI", length, offset, n_queues, size, 0), fds)
+
     def ask(self, request, payload=b"", fds=()):
         self.send(request, payload, fds)
         answer = self.receive()
@@ -104,7 +118,7 @@ class FrontEnd:
         self.ask(GET_FEATURES)
         self.send(SET_FEATURES, struct.pack("<Q", 1 << F_VERSION_1 | 1 << F_PROTOCOL))
         self.ask(GET_PROTOCOL_FEATURES)
-        self.send(SET_PROTOCOL_FEATURES, struct.pack("<Q", 1 << P_MQ | 1 << P_REPLY_ACK))
+        self.send(SET_PROTOCOL_FEATURES, struct.pack("<Q", 1 << P_MQ | 1 << P_REPLY_ACK | 1 << P_INFLIGHT))
 
     def set_memory(self, size=MEMORY):
         return self.ack(SET_MEM_TABLE, struct.pack("<IIQQQQ", 1, 0, 0, size, 0, 0), [self.file])

@@ -21,8 +21,8 @@ static bool expected(uint32_t request, uint32_t size)
 
 static void requests_behind_features_not_offered_are_refused(void **state)
 {
-	static const uint32_t requests[] = {0,	6,  7,	19, 21, 22, 24, 25, 26,	 27,
-					    28, 29, 30, 31, 32, 33, 38, 41, 255, UINT32_MAX};
+	static const uint32_t requests[] = {0,	6,  7,	19, 21, 22, 24, 25,  26,
+					    27, 28, 29, 30, 33, 38, 41, 255, UINT32_MAX};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
