@@ -9,6 +9,7 @@
 #include "apply_fdb.h"
 #include "apply_impair.h"
 #include "apply_snapshot.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "datapath.h"
 #include "model_diff.h"
@@ -293,10 +294,27 @@ static void why_complete(struct err *why, const struct model_port *port, int rc)
 		cause.text[0] != '\0' ? cause.text : strerror(-rc));
 }
 
-bool apply_opens_again(const struct model_port *port)
+/* Return: whether it is open at last. */
+static bool live_open_again(struct live_port *live, const struct model_port *port)
 {
-	return strcmp(port->spec.type, MODEL_TYPE_UPLINK) == 0 &&
-	       port->uplink.config.pci[0] == '\0';
+	struct live_port again;
+	struct err why = {.text = ""};
+	uint64_t pause_ns;
+
+	if (port_may_open(port, &pause_ns, &why) != 0) {
+		live->try_ns = 0;
+	} else if (clock_now_ns() < live->try_ns) {
+		return false;
+	} else if (live_open(&again, port, &why) == 0) {
+		*live = again;
+		log_info("port \"%s\": is there at last", port->spec.name);
+		return true;
+	} else {
+		live->try_ns = clock_now_ns() + pause_ns;
+	}
+	why_complete(&why, port, -EIO);
+	snprintf(live->error, sizeof(live->error), "%.255s", why.text);
+	return false;
 }
 
 void apply_open_again(struct apply *apply)
@@ -305,19 +323,10 @@ void apply_open_again(struct apply *apply)
 
 	for (size_t i = 0; i < apply->model->n_ports; i++) {
 		const struct model_port *port = apply->model->ports[i];
-		struct live_port *live = &apply->live[port->index], again;
-		struct err why = {.text = ""};
+		struct live_port *live = &apply->live[port->index];
 
-		if (live->port != NULL || live->error[0] == '\0' || !apply_opens_again(port))
-			continue;
-		if (live_open(&again, port, &why) != 0) {
-			why_complete(&why, port, -EIO);
-			snprintf(live->error, sizeof(live->error), "%.255s", why.text);
-			continue;
-		}
-		*live = again;
-		opened = true;
-		log_info("port \"%s\": is there at last", port->spec.name);
+		if (live->port == NULL && live->error[0] != '\0' && port_opens_again(port))
+			opened |= live_open_again(live, port);
 	}
 	if (opened && apply_republish(apply) != 0)
 		log_error("out of memory: ports stay out until the next change");
@@ -345,8 +354,8 @@ static int ports_open(struct apply *apply, const struct model *next, const bool 
 		if (!tolerant)
 			return err_set(err, -rc, "%s", why.text);
 		log_error("%s; the port is left out, %s", why.text,
-			  apply_opens_again(port) ? "and tried again"
-						  : "name it in a request to try again");
+			  port_opens_again(port) ? "and tried again"
+						 : "name it in a request to try again");
 		snprintf(live->error, sizeof(live->error), "%.255s", why.text);
 	}
 	return 0;

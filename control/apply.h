@@ -36,6 +36,7 @@ struct live_port {
 	uint16_t pinned;		  /* rx queues that stay where they are, a bit each */
 	uint8_t pollers[PORT_QUEUES_MAX]; /* of rx queues that were moved: worker + 1; else 0 */
 	char error[256];		  /* why it could not be opened, or "" */
+	uint64_t try_ns;		  /* CLOCK_MONOTONIC before which it is not tried again */
 };
 
 struct apply;
@@ -102,11 +103,10 @@ void apply_abort(struct apply *apply);
 /**
  * apply_open_again() - Try ports that were left out once more, and publish those that open
  *
- * Of those that apply_opens_again() names: uplinks on kernel interfaces, whose UDP port another program had. Other ports wait to be
- * named. Not between prepare and commit.
+ * Of those that port_opens_again() names: uplinks, whose UDP port another program had, or whose card was not there. Other ports wait
+ * to be named. Not between prepare and commit.
  */
 void apply_open_again(struct apply *apply);
-bool apply_opens_again(const struct model_port *port);
 
 /**
  * apply_queue_move() - Have another worker poll an rx queue of a port that runs, as long as it lives

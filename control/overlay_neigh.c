@@ -253,7 +253,10 @@ static void seen_collect(struct overlay_neigh *neigh)
 	}
 }
 
-/* Forget what is old, whose station has gone, and what nobody asks for any more. */
+/*
+ * Forget what is old, whose station has gone, and what nobody asks for any more. A worker may have heard of a station in the second
+ * after ours began.
+ */
 static void sweep(struct overlay_neigh *neigh)
 {
 	const struct overlay_view *view = overlay_view_current();
@@ -271,9 +274,10 @@ static void sweep(struct overlay_neigh *neigh)
 			rebuild_later(neigh);
 		}
 		port = station_port(view, &binding->entry);
-		if (!binding->entry.is_static && (now - binding->entry.seen_s > NEIGH_AGE_S ||
-						  !suppresses(view, binding->entry.vni) ||
-						  (port < 0 && now - binding->since_s > LEARN_S))) {
+		if (!binding->entry.is_static &&
+		    ((int32_t)(now - binding->entry.seen_s) > NEIGH_AGE_S ||
+		     !suppresses(view, binding->entry.vni) ||
+		     (port < 0 && now - binding->since_s > LEARN_S))) {
 			binding_remove(neigh, i);
 			continue;
 		}

@@ -210,24 +210,18 @@ static void hops_add(struct overlay_underlay *underlay, const struct nl_route *r
 }
 
 /* Why there is no next hop to be had. */
-static void way_explain(struct overlay_underlay *underlay,
-			const struct overlay_uplink_state *local_uplink,
-			const struct nl_route *route, const struct vtep_peer_spec *peer,
-			struct overlay_way *way)
+static void way_explain(const struct overlay_uplink_state *local_uplink,
+			const struct vxlan_ip *local, bool is_ours, const struct nl_route *route,
+			const struct vtep_peer_spec *peer, struct overlay_way *way)
 {
-	const struct vxlan_ip *local = &local_uplink->port->uplink.config.locals[0];
 	char remote[46], own[46];
 
 	model_ip_print(&peer->remote, remote);
-	for (uint8_t i = 0; i < local_uplink->port->uplink.config.n_locals; i++) {
-		if (local_uplink->port->uplink.config.locals[i].is_v6 == peer->remote.is_v6)
-			local = &local_uplink->port->uplink.config.locals[i];
-	}
 	model_ip_print(local, own);
 	if (!local_uplink->usable)
 		snprintf(way->detail, sizeof(way->detail), "uplink %s: %s",
 			 local_uplink->port->spec.name, local_uplink->detail);
-	else if (!nl_underlay_has_address(underlay->nl, local))
+	else if (!is_ours)
 		snprintf(way->detail, sizeof(way->detail),
 			 "our address %s is not on this host; `ip address add` it to %s", own,
 			 local_uplink->port->spec.ifname);
@@ -253,7 +247,8 @@ static void way_explain(struct overlay_underlay *underlay,
  */
 static void way_ask(struct overlay_underlay *underlay, const struct overlay_uplink_state *uplinks,
 		    uint16_t n_uplinks, const struct overlay_uplink_state *local_uplink,
-		    bool is_ours, struct vtep_peer_spec *peer, struct overlay_way *way)
+		    const struct vxlan_ip *local, bool is_ours, struct vtep_peer_spec *peer,
+		    struct overlay_way *way)
 {
 	struct nl_route route = {0};
 
@@ -263,7 +258,7 @@ static void way_ask(struct overlay_underlay *underlay, const struct overlay_upli
 		hops_add(underlay, &route, uplinks, n_uplinks, peer, way);
 	way->usable = way->n_resolved > 0;
 	if (!way->usable)
-		way_explain(underlay, local_uplink, &route, peer, way);
+		way_explain(local_uplink, local, is_ours, &route, peer, way);
 }
 
 void overlay_underlay_ways(struct overlay_underlay *underlay,
@@ -280,7 +275,8 @@ void overlay_underlay_ways(struct overlay_underlay *underlay,
 
 		if (uplink < n_uplinks)
 			way_ask(underlay, uplinks, n_uplinks, &uplinks[uplink],
-				is_ours[peer->local], peer, &ways[spec->peer_vtep[i]]);
+				&spec->locals[peer->local], is_ours[peer->local], peer,
+				&ways[spec->peer_vtep[i]]);
 	}
 	hops_forget(underlay);
 }

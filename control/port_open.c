@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "tap/erspan_port.h"
+#include "tap/nic_device.h"
 #include "tap/tap_port.h"
 #include "tap/uplink_nic.h"
 #include "tap/uplink_port.h"
 #include "vxlan/tunnel_port.h"
+
+#define CARD_PAUSE_NS (30 * CLOCK_NS_PER_SECOND) /* drivers take their time, and log each try */
 
 const struct port_ops *const control_port_types[] = {
 	&tap_port_ops,
@@ -118,6 +122,19 @@ int port_open(const struct model_port *port, struct port **out, struct err *err)
 		return err_set(err, ENOTSUP, "port \"%s\": this netloomd has no ports of type %s",
 			       port->spec.name, port->spec.type);
 	return is_tap(port) ? tap_open(port, out, err) : ops->open(&port->spec, out, err);
+}
+
+bool port_opens_again(const struct model_port *port)
+{
+	return strcmp(port->spec.type, MODEL_TYPE_UPLINK) == 0;
+}
+
+int port_may_open(const struct model_port *port, uint64_t *pause_ns, struct err *err)
+{
+	bool is_card = port->uplink.config.pci[0] != '\0';
+
+	*pause_ns = is_card ? CARD_PAUSE_NS : 0;
+	return is_card ? nic_device_ready(port->uplink.config.pci, err) : 0;
 }
 
 void port_follow(struct port *live, const struct model_port *before, const struct model_port *now)

@@ -17,6 +17,17 @@ extern const struct port_ops *const control_port_types[];
  */
 int port_open(const struct model_port *port, struct port **out, struct err *err);
 
+/** port_opens_again() - Whether a port that could not be opened is tried again without being named */
+bool port_opens_again(const struct model_port *port);
+
+/**
+ * port_may_open() - Whether it is worth trying, as far as can be told without trying
+ * @pause_ns: how long to wait after a try that failed, for what it costs
+ *
+ * Return: 0, or -errno with @err filled.
+ */
+int port_may_open(const struct model_port *port, uint64_t *pause_ns, struct err *err);
+
 /**
  * port_follow() - Tell what is behind a running port of a change that needs no new object: MTU, carrier
  * A failure is logged: the port itself goes on.

@@ -68,7 +68,7 @@ static bool kernel_driver(const char *pci, char driver[32])
 	return true;
 }
 
-static int explain(const char *pci, struct err *err)
+int nic_device_ready(const char *pci, struct err *err)
 {
 	char driver[32];
 
@@ -79,10 +79,10 @@ static int explain(const char *pci, struct err *err)
 	    strcmp(driver, "igb_uio") != 0)
 		return err_set(err, EBUSY,
 			       "PCI device %s is %s%s; give it to DPDK: `dpdk-devbind.py -b "
-			       "vfio-pci %s`, and restart netloomd",
+			       "vfio-pci %s`%s",
 			       pci,
 			       driver[0] != '\0' ? "driven by the kernel's " : "without a driver",
-			       driver, pci);
+			       driver, pci, rte_eal_has_pci() ? "" : ", and restart netloomd");
 	if (!rte_eal_has_pci())
 		return err_set(err, EAGAIN,
 			       "PCI device %s was bound to %s after netloomd had started; restart "
@@ -93,7 +93,7 @@ static int explain(const char *pci, struct err *err)
 
 static int probe(struct nic_device *nic, struct err *err)
 {
-	int ret = explain(nic->pci, err);
+	int ret = nic_device_ready(nic->pci, err);
 
 	if (ret != 0)
 		return ret;

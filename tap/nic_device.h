@@ -35,6 +35,13 @@ struct nic_device {
 bool nic_device_check(const char *pci);
 
 /**
+ * nic_device_ready() - Whether nothing plainly stands in the way of taking a card: it is there, and was given to DPDK
+ *
+ * Return: 0, or -errno with @err saying what to change. Context: control thread; asks /sys only.
+ */
+int nic_device_ready(const char *pci, struct err *err);
+
+/**
  * nic_device_open() - Take and start a card
  * @mtu: frames of so many bytes, and headers, must fit
  *

@@ -114,7 +114,9 @@ static void port_state(struct table *table, const json_t *port)
 	else if (json_is_true(json_object_get(port, "connected")))
 		table_add_colour(table, TERM_WARN, "no driver");
 	else
-		table_add_colour(table, TERM_BAD, "no VM");
+		table_add_colour(table, TERM_BAD, "%s",
+				 strcmp(text_of(port, "type", ""), "vhost-user") == 0 ? "no VM"
+										      : "down");
 }
 
 void show_ports_print(const json_t *list, const char *lab)

@@ -9,6 +9,7 @@ What an overlay cannot be is refused with a sentence, and nothing changes; what 
 Exit status: 0 passed, 77 skipped, else failed.
 """
 import json
+import os
 import re
 import socket
 
@@ -91,17 +92,27 @@ def taken_port_is_said(host):
 
 
 def taken_port_is_had_when_it_is_free(host):
-    """Somebody else had it while netloomd started: said, tried again, and all is as it was."""
+    """Somebody else had it while netloomd started: said, tried again, and all is as it was. So is a card that has gone."""
     host.daemon.terminate()
     host.daemon.wait(60)
     with inside(host.netns):
         other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     other.bind(("192.0.2.1", 4789))
+    path = os.path.join(host.dir, "state.json")
+    with open(path) as file:
+        state = json.load(file)
+    state["ports"].append({"name": "card", "type": "uplink", "pci": "0000:7f:00.0", "local": ["198.51.100.1"]})
+    with open(path, "w") as file:
+        json.dump(state, file)
     host.start()
-    uplink = host.call("uplink.list")["uplinks"][0]
+    uplinks = lambda: {u["name"]: u for u in host.call("uplink.list")["uplinks"]}
+    uplink, card = uplinks()["up"], uplinks()["card"]
     assert not uplink["running"] and "choose another udp_port" in uplink["detail"], uplink
+    assert not card["running"] and "no PCI device 0000:7f:00.0" in card["detail"] and "lspci" in card["detail"], card
+    assert "card" in host.log() and "tried again" in host.log()
     other.close()
-    wait_for("the UDP port", lambda: host.call("uplink.list")["uplinks"][0]["running"])
+    wait_for("the UDP port", lambda: uplinks()["up"]["running"])
+    host.call("uplink.delete", name="card")
 
 
 def interface_of_another_lab_is_said(host):

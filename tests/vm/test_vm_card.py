@@ -46,6 +46,11 @@ def give_to_dpdk(pci):
     assert (device / "driver").resolve().name == "vfio-pci", pci
 
 
+def take_from_dpdk(pci):
+    (PCI / pci / "driver_override").write_text("\n")
+    (PCI / pci / "driver" / "unbind").write_text(pci)
+
+
 def far_side(device):
     run("ip", "netns", "add", "far")
     run("ip", "link", "set", device, "netns", "far")
@@ -181,6 +186,17 @@ with tempfile.TemporaryDirectory() as folder:
         wait_for("the uplink", lambda: daemon.uplink()["running"], LIMIT_S)
         daemon.reaches()
         step("netloomd was killed and started: the card, its shadow and its addresses are back")
+        daemon.process.terminate()
+        assert daemon.process.wait(LIMIT_S) == 0
+
+        take_from_dpdk(all_cards[0])
+        daemon.start()
+        wait_for("what to do", lambda: "dpdk-devbind" in daemon.uplink()["detail"], LIMIT_S)
+        assert not daemon.uplink()["running"]
+        give_to_dpdk(all_cards[0])
+        wait_for("the uplink", lambda: daemon.uplink()["running"], LIMIT_S)
+        daemon.reaches()
+        step("a card that was not there when netloomd started comes by itself")
         daemon.process.terminate()
         assert daemon.process.wait(LIMIT_S) == 0
     except BaseException:

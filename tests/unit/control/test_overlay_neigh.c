@@ -9,6 +9,7 @@
 /* cmocka wants the above first */
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "fake_datapath.h"
 #include "l4.h"
 #include "overlay_neigh.h"
@@ -192,6 +193,21 @@ static void station_that_nobody_has_seen_is_not_answered_for(void **state)
 	assert_null(answer_for(1));
 }
 
+static void station_heard_while_the_second_turns_is_kept(void **state)
+{
+	(void)state;
+	station_learn(1, LOCAL);
+	say(1, 1, LOCAL);
+	settle();
+	assert_non_null(answer_for(1));
+	/* by a worker, whose clock is read after control's */
+	neigh_table_refresh(overlay_neigh_current(), answer_for(1),
+			    (uint32_t)(clock_now_ns() / CLOCK_NS_PER_SECOND) + 2);
+	overlay_neigh_model(neigh, model, ++generation);
+	assert_int_equal(look(), 1);
+	assert_int_equal(seen[0].age_s, 0);
+}
+
 static void station_that_is_gone_is_forgotten(void **state)
 {
 	(void)state;
@@ -344,6 +360,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(overheard_station_is_answered_for_where_the_fdb_has_it),
 		TEST(station_that_nobody_has_seen_is_not_answered_for),
+		TEST(station_heard_while_the_second_turns_is_kept),
 		TEST(station_that_is_gone_is_forgotten),
 		TEST(address_goes_with_another_mac_that_claims_it),
 		TEST(address_that_several_fight_for_is_nobodys),

@@ -2,7 +2,7 @@
 /*
  * The ways to other VTEPs over the real kernel, in a network namespace of this process's own:
  *
- *     u0 192.0.2.1/24 ---- p0        u1 198.51.100.1/24 ---- p1
+ *     u0 192.0.2.1/24, 192.0.2.11/32 ---- p0        u1 198.51.100.1/24 ---- p1
  *
  * Skipped where namespaces are not to be had.
  */
@@ -38,7 +38,7 @@ static void sh(const char *command)
 static int setup(void **state)
 {
 	json_t *ports = json_loads("[{\"name\":\"a\",\"type\":\"uplink\",\"ifname\":\"u0\","
-				   "\"local\":[\"192.0.2.1\"]},"
+				   "\"local\":[\"192.0.2.1\",\"192.0.2.11\"]},"
 				   "{\"name\":\"b\",\"type\":\"uplink\",\"ifname\":\"u1\","
 				   "\"local\":[\"198.51.100.1\"]}]",
 				   0, NULL);
@@ -57,6 +57,7 @@ static int setup(void **state)
 	json_decref(vteps);
 	underlay = overlay_underlay_new(&err);
 	sh("ip link set u0 up; ip link set u1 up; ip address replace 192.0.2.1/24 dev u0; "
+	   "ip address replace 192.0.2.11/32 dev u0; "
 	   "ip neigh flush all 2>/dev/null; ip route flush 203.0.113.0/24; "
 	   "ip neigh replace 192.0.2.9 lladdr 02:00:00:00:00:09 nud reachable dev u0");
 	return problems.n > 0 || underlay == NULL;
