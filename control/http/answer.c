@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "http/http_parts.h"
 
@@ -157,6 +158,15 @@ bool http_stream_write(struct http_stream *stream, const void *bytes, size_t len
 size_t http_stream_waiting(const struct http_stream *stream)
 {
 	return evbuffer_get_length(stream->waiting);
+}
+
+bool http_stream_is_left(const struct http_stream *stream)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(stream->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	char byte;
+
+	return info != NULL && recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 void http_stream_end(struct http_stream *stream)

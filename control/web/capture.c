@@ -3,6 +3,7 @@
  * Captures for the browser: `netloom capture`, whose output becomes an answer. The answer begins with its first bytes, so that what
  * netloom refuses (a filter, a name, too many captures) is told as a refusal.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +14,14 @@
 
 #define CAPTURE_WAITING (1u << 20) /* not read by the browser yet; then netloom waits, and drops */
 #define CAPTURE_COUNT	100000
+#define HEARTBEAT_S	2 /* finds out that the browser has gone, on a link without frames */
 
 struct capture {
 	struct http_request *request; /* not answered yet; NULL: answered, or gone */
 	struct http_stream *stream;   /* NULL: not yet, or not any more */
 	struct child *child;	      /* NULL when netloom has ended */
 	struct event *retry;	      /* looks whether the browser has read */
+	struct event *heartbeat;
 };
 
 static void capture_free(struct capture *capture)
@@ -26,7 +29,23 @@ static void capture_free(struct capture *capture)
 	if (capture->request != NULL || capture->stream != NULL || capture->child != NULL)
 		return;
 	event_free(capture->retry);
+	event_free(capture->heartbeat);
 	free(capture);
+}
+
+static void heart_beats(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval period = {.tv_sec = HEARTBEAT_S};
+	struct capture *capture = arg;
+
+	(void)fd;
+	(void)what;
+	if (capture->stream == NULL)
+		return;
+	if (http_stream_is_left(capture->stream))
+		http_stream_end(capture->stream);
+	else
+		event_add(capture->heartbeat, &period);
 }
 
 static void capture_closed(void *arg)
@@ -51,6 +70,8 @@ static void capture_answer(struct capture *capture)
 		http_reply_stream(request, "application/octet-stream", capture_closed, capture);
 	if (capture->stream == NULL)
 		child_kill(capture->child);
+	else
+		heart_beats(-1, 0, capture);
 }
 
 static size_t capture_output(const char *bytes, size_t len, void *arg)
@@ -124,21 +145,26 @@ static void capture_start(struct event_base *base, struct http_request *request,
 		.argv = argv, .on_output = capture_output, .on_end = capture_end, .arg = capture};
 	struct err err = {.text = ""};
 
-	if (capture != NULL)
-		capture->retry = event_new(base, -1, 0, capture_again, capture);
-	if (capture == NULL || capture->retry == NULL) {
-		free(capture);
+	if (capture == NULL) {
 		page_reply_error(request, 503, "out of memory");
 		return;
 	}
-	if (child_start(base, &options, &capture->child, &err) < 0) {
-		event_free(capture->retry);
-		free(capture);
-		page_reply_error(request, 503, "%s", err.text);
+	capture->retry = event_new(base, -1, 0, capture_again, capture);
+	capture->heartbeat = event_new(base, -1, 0, heart_beats, capture);
+	if (capture->retry == NULL || capture->heartbeat == NULL)
+		err_set(&err, ENOMEM, "out of memory");
+	else if (child_start(base, &options, &capture->child, &err) == 0)
+		capture->request = request;
+	if (capture->request != NULL) {
+		http_set_arg(request, capture);
 		return;
 	}
-	capture->request = request;
-	http_set_arg(request, capture);
+	page_reply_error(request, 503, "%s", err.text);
+	if (capture->retry != NULL)
+		event_free(capture->retry);
+	if (capture->heartbeat != NULL)
+		event_free(capture->heartbeat);
+	free(capture);
 }
 
 void capture_run(struct event_base *base, struct http_request *request)

@@ -57,13 +57,11 @@ void page_reply_json(struct http_request *request, unsigned int status, json_t *
 
 void page_reply_error(struct http_request *request, unsigned int status, const char *format, ...)
 {
-	char text[512];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	page_reply_json(request, status, json_pack("{s:o}", "error", json_vsprintf(format, args)));
 	va_end(args);
-	page_reply_json(request, status, json_pack("{s:s}", "error", text));
 }
 
 json_t *page_body_json(struct http_request *request)

@@ -136,12 +136,24 @@ def stream_opens(lab, request):
         return b" 200 " in client.recv(64)
 
 
+def a_capture_that_is_left_ends(lab):
+    """Also on a link without a frame that would find out."""
+    body = b'{"target": "page/a:eth1", "filter": "udp port 9"}'
+    with socket.create_connection(("127.0.0.1", lab.port), timeout=LIMIT_S) as client:
+        client.sendall(f"POST /api/capture HTTP/1.1\r\nHost: 127.0.0.1:{lab.port}\r\nAuthorization: Bearer {lab.token}\r\n"
+                       f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        assert b" 200 " in client.recv(64)
+        assert "udp port 9" in lab.netloom("capture", "--list")
+    wait_for("the end of it", lambda: "udp port 9" not in lab.netloom("capture", "--list"))
+
+
 def main():
     lab = PageLab()
     try:
         ping = lab.ping("-q", "-i", "0.2")
         for test in (files_need_no_token_and_lead_nowhere, calls_need_the_token, other_sites_are_refused,
-                     nonsense_is_answered_with_a_sentence, large_messages_are_refused, slow_readers_and_crowds_are_bounded):
+                     nonsense_is_answered_with_a_sentence, large_messages_are_refused, slow_readers_and_crowds_are_bounded,
+                     a_capture_that_is_left_ends):
             before = time.monotonic()
             test(lab)
             print(f"ok   {test.__name__} ({time.monotonic() - before:.1f} s)", flush=True)

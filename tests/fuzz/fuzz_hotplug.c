@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
+#include "fuzz/quiet.h"
 #include "machine.h"
 #include "pci/bus.h"
 #include "virtio/rng.h"
@@ -42,7 +42,6 @@ struct slot {
 	bool wanted;
 };
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct slot slots[N_SLOTS];
@@ -133,14 +132,6 @@ static void record_play(struct vm *vm, const uint8_t *record)
 		guest_access(vm, what, i, where, data);
 	}
 	ejected_serve(vm);
-}
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	log_init("fuzz", LOG_ERROR);
-	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

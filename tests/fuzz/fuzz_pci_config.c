@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
+#include "fuzz/quiet.h"
 #include "pci/bus.h"
 #include "virtio/rng.h"
 #include "virtio/virtio.h"
@@ -24,7 +24,6 @@
 
 enum what { WHAT_ECAM, WHAT_BAR, WHAT_PORT, WHAT_RAW, WHAT_NOTIFY, WHAT_IRQFD, N_WHATS };
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint64_t bar_read(struct pci_dev *dev, uint64_t offset, unsigned int bytes)
@@ -81,14 +80,6 @@ static void record_play(struct pci_bus *bus, struct pci_dev *plain, const uint8_
 	default:
 		pci_msix_irqfd(plain, (uint16_t)where);
 	}
-}
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	log_init("fuzz", LOG_ERROR);
-	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

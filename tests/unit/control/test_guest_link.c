@@ -121,6 +121,15 @@ static void run_until_done(struct vmm *vmm)
 		assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
 }
 
+/* What was said was enough: it is over, and that is why. */
+static void over(struct vmm *vmm, const char *why)
+{
+	turn();
+	assert_int_equal(vmm->n_done, 1);
+	assert_string_equal(vmm->why, why);
+	vmm_end(vmm);
+}
+
 static size_t count(const char *text, const char *word)
 {
 	size_t n = 0;
@@ -143,10 +152,7 @@ static void qemu_is_told_and_its_events_are_passed_over(void **unused)
 	turn();
 	assert_int_equal(vmm.n_done, 0);
 	say(&vmm, "{\"return\": {}, \"id\": 1}\n");
-	turn();
-	assert_int_equal(vmm.n_done, 1);
-	assert_string_equal(vmm.why, "");
-	vmm_end(&vmm);
+	over(&vmm, "");
 }
 
 static void vm_runner_is_told(void **unused)
@@ -158,10 +164,7 @@ static void vm_runner_is_told(void **unused)
 	assert_non_null(strstr(hear(&vmm), "\"method\":\"nic.link\""));
 	assert_non_null(strstr(hear(&vmm), "\"up\":true"));
 	say(&vmm, "{\"jsonrpc\": \"2.0\", \"id\": 1, \"result\": {}}\n");
-	turn();
-	assert_int_equal(vmm.n_done, 1);
-	assert_string_equal(vmm.why, "");
-	vmm_end(&vmm);
+	over(&vmm, "");
 }
 
 static void a_refusal_is_handed_on(void **unused)
@@ -172,16 +175,10 @@ static void a_refusal_is_handed_on(void **unused)
 	vmm_begin(&vmm, "no", MODEL_GUEST_QMP, true);
 	say(&vmm,
 	    GREETING "{\"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"no such card\"}}\n");
-	turn();
-	assert_int_equal(vmm.n_done, 1);
-	assert_string_equal(vmm.why, "the VMM says: no such card");
-	vmm_end(&vmm);
+	over(&vmm, "the VMM says: no such card");
 	vmm_begin(&vmm, "oddly", MODEL_GUEST_RUNNER, true);
 	say(&vmm, "{\"id\": 1, \"error\": [7]}\n");
-	turn();
-	assert_int_equal(vmm.n_done, 1);
-	assert_string_equal(vmm.why, "the VMM says: no");
-	vmm_end(&vmm);
+	over(&vmm, "the VMM says: no");
 }
 
 static void answers_to_what_was_not_asked_do_not_count(void **unused)
@@ -209,9 +206,7 @@ static void answers_to_what_was_not_asked_do_not_count(void **unused)
 	turn();
 	assert_int_equal(vmm.n_done, 0);
 	say(&vmm, ANSWERS);
-	turn();
-	assert_int_equal(vmm.n_done, 1);
-	vmm_end(&vmm);
+	over(&vmm, "");
 }
 
 static void one_who_greets_again_is_not_asked_again(void **unused)
