@@ -4,8 +4,8 @@
 How near impaired links come to what was asked for, and how fast links are made and changed.
 
 Two TAP interfaces on a wire; frames carry their number, the sender notes the time, the kernel stamps the arrival. What a good
-link takes is measured first and subtracted. Then labs of 100 and 500 links, by lab file and by RPC, and frames on one link while
-another is changed all the time.
+link takes is measured first and subtracted. The same again by a microguest at both ends, which fills a gigabit. Then labs
+of 100 and 500 links, by lab file and by RPC, and frames on one link while another is changed all the time.
 
 usage: bench/impair.py [--quick] [--only delay|loss|rate|live|labs]       BUILD=build
 """
@@ -18,6 +18,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests", "e2e"))
+from impair_guest import Cable  # noqa: E402
 from link_lab import BUILD, LinkLab, frame, is_ours, ns_of, number_of  # noqa: E402
 
 QUICK = "--quick" in sys.argv
@@ -130,36 +131,49 @@ def rate_figures(lab, a, b):
         row("rate", f"{kbps} kbit/s, {size} bytes", f"{rate:.0f} kbit/s, {100 * (rate / kbps - 1):+.2f} %; {got} of {n} frames")
 
 
-# 42 datagrams of 1400 bytes in one call, for ever: UDP_SEGMENT is 103, SOL_UDP 17.
-FLOOD = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.setsockopt(17, 103, 1400); s.connect(('10.9.0.2', 9))\n" \
-        "while True: s.send(bytes(58800))"
-
-
-def rate_of_many(lab):
-    """Faster than raw frames are sent from here: UDP fills the link, cut by the kernel; the switch's counter of what left."""
-    for name, address in (("a", "10.9.0.1/24"), ("b", "10.9.0.2/24")):
-        lab.inside(name, "ip", "address", "add", address, "dev", "eth1")
-    lab.inside("b", "sysctl", "-qw", "net.ipv4.icmp_ratelimit=1000000")
-    flooder = subprocess.Popen(["ip", "netns", "exec", ns_of("a"), sys.executable, "-c", FLOOD])
+def by_guest(lab, only):
+    """The same, and a gigabit, by a microguest at both ends of a wire: nothing but the switch is measured."""
+    if not os.access("/dev/kvm", os.W_OK):
+        row("by a microguest", "", "no /dev/kvm")
+        return
+    cable = Cable(lab, BUILD)
     try:
-        for kbps in (100000, 500000, 1000000):
-            impair(lab, {"rate_kbps": kbps, "queue_frames": 40000, "queue_bytes": 30000000})
-            try:
-                lab.wait_for("a full link", lambda: counters(lab)["queue_full"], limit=15)
-            except AssertionError:
-                row("rate, UDP", f"{kbps} kbit/s, 1442 bytes", "this machine does not send as much now")
-                continue
-            looks = []  # (time, bytes that left, frames that wait)
-            while not looks or looks[-1][0] - looks[0][0] < (2 if QUICK else 5):
-                looks.append((time.monotonic(), lab.port("b")["tx"]["bytes"], counters(lab)["held_frames"]))
-                time.sleep(0.02)
-            seconds = looks[-1][0] - looks[0][0]
-            rate = (looks[-1][1] - looks[0][1]) * 8 / seconds / 1000
-            row("rate, UDP", f"{kbps} kbit/s, 1442 bytes", f"{rate:.0f} kbit/s, {100 * (rate / kbps - 1):+.2f} %; "
-                f"{seconds:.1f} s, never fewer than {min(look[2] for look in looks)} frames waiting")
+        if only in ("", "delay"):
+            delay_by_guest(cable)
+        if only in ("", "loss"):
+            loss_by_guest(cable)
+        if only in ("", "rate"):
+            rate_by_guest(cable)
     finally:
-        flooder.kill()
-        flooder.wait()
+        cable.close()
+
+
+def delay_by_guest(cable):
+    n = 2000 if QUICK else 20000
+    for asked, params in (("nothing", {}), ("1 ms", {"delay_us": 1000}), ("20 ms", {"delay_us": 20000}),
+                          ("20 ms, uniform +-5 ms", {"delay_us": 20000, "jitter_us": 5000, "order": "free"}),
+                          ("20 ms, normal sd 3 ms", {"delay_us": 20000, "jitter_us": 3000, "distribution": "normal", "order": "free"}),
+                          ("20 ms, pareto sd 3 ms", {"delay_us": 20000, "jitter_us": 3000, "distribution": "pareto", "order": "free"})):
+        mean, sd, got = cable.delay_ms(params, n, 2000)
+        row("delay, microguest", asked, f"mean {mean:.3f} ms, sd {sd:.3f} ms; n {got}")
+
+
+def loss_by_guest(cable):
+    n = 50000 if QUICK else 1000000
+    for asked, params, expected in (
+            ("1 %", {"loss_ppm": 10000}, 0.01), ("0.1 %", {"loss_ppm": 1000}, 0.001),
+            ("bursts 0.5 %/25 %: 1.96 %", {"burst_enter_ppm": 5000, "burst_leave_ppm": 250000}, 0.005 / 0.255)):
+        share = 1 - cable.all_of(params, n, 100000)["rx"] / n
+        ci = 1.96 * math.sqrt(share * (1 - share) / n)
+        row("loss, microguest", asked, f"{share * 100:.4f} % +-{ci * 100:.4f} (95 %, if independent); off by "
+            f"{(share - expected) * 100:+.4f} points; n {n}")
+
+
+def rate_by_guest(cable):
+    for kbps in (100000, 500000, 1000000):
+        rate, frames, missed = cable.rate_kbps(kbps, 1 if QUICK else 5)
+        row("rate, microguest", f"{kbps} kbit/s, 1518 bytes", f"{rate:.0f} kbit/s, {100 * (rate / kbps - 1):+.3f} %; "
+            f"{frames} frames, {missed} of them more than the sink could take")
 
 
 def up_seconds(lab, n):
@@ -234,10 +248,12 @@ def main():
         a, b = lab.wire()
         print(f"{'what':34} {'asked for':>30}   measured")
         for what, measure in (("delay", lambda: delay_figures(lab, a, b)), ("loss", lambda: loss_figures(lab, a, b)),
-                              ("rate", lambda: rate_figures(lab, a, b)), ("rate", lambda: rate_of_many(lab)),
+                              ("rate", lambda: rate_figures(lab, a, b)),
                               ("live", lambda: live_figures(lab, a, b)), ("labs", lambda: lab_figures(lab))):
             if only in ("", what):
                 measure()
+        if only in ("", "delay", "loss", "rate"):
+            by_guest(lab, only)
     finally:
         lab.close()
     return 0

@@ -57,6 +57,8 @@ struct traffic_counters {
 	uint64_t stray;		      /* unicast, to an address that is not the card\'s */
 	uint64_t first_tsc, last_tsc; /* of the frames received */
 	uint64_t tx_first_tsc, tx_last_tsc;
+	uint64_t delay_cycles;	/* LATENCY: sum over the frames received, of TSC cycles ... */
+	uint64_t delay_squares; /* ... and of squares, in units of 1024 cycles */
 };
 
 struct traffic_nic {

@@ -27,7 +27,7 @@ class Orders(ctypes.Structure):
 class Counters(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in
                 ("tx", "tx_bytes", "tx_full", "rx", "rx_bytes", "lost", "late", "twice", "corrupt", "foreign", "stray",
-                 "first_tsc", "last_tsc", "tx_first_tsc", "tx_last_tsc")]
+                 "first_tsc", "last_tsc", "tx_first_tsc", "tx_last_tsc", "delay_cycles", "delay_squares")]
 
     def as_dict(self):
         return {name: getattr(self, name) for name, _ in self._fields_}

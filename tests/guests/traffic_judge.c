@@ -88,6 +88,15 @@ static inline const uint8_t *judge(struct card *card, const uint8_t *frame, uint
 	return stamp;
 }
 
+static void delay_count(struct traffic_nic *shared, uint64_t cycles)
+{
+	uint64_t units = (cycles + 512) >> 10;
+
+	shared->histogram[bucket(cycles)]++;
+	shared->counters.delay_cycles += cycles;
+	shared->counters.delay_squares += units * units;
+}
+
 /* What is not asked for in trials of throughput. */
 static void judge_closely(struct card *card, const uint8_t *frame, uint32_t bytes,
 			  const uint8_t *at, uint64_t now)
@@ -96,7 +105,7 @@ static void judge_closely(struct card *card, const uint8_t *frame, uint32_t byte
 
 	__builtin_memcpy(&stamp, at, sizeof(stamp));
 	if (card->orders.role & TRAFFIC_LATENCY)
-		card->shared->histogram[bucket(now > stamp.tsc ? now - stamp.tsc : 0)]++;
+		delay_count(card->shared, now > stamp.tsc ? now - stamp.tsc : 0);
 	if (!(card->orders.role & TRAFFIC_CONTENT))
 		return;
 	for (uint32_t i = (uint32_t)(at - frame) + sizeof(stamp); i < bytes; i++) {
