@@ -169,6 +169,8 @@ int node_start(const struct topo *topo, const struct topo_node *node, json_t *sp
 	if (rc < 0)
 		return rc;
 	logs_rotate(topo->name, node->name);
+	/* A pid without the monitor's exit is one that was killed: the pid goes first. */
+	unlink(rundir_node(topo->name, node->name, "pid").text);
 	unlink(rundir_node(topo->name, node->name, "exit.json").text);
 	file_remove_sockets(folder.text);
 	rc = start_files_write(topo->name, node, spec, err);

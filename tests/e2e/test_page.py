@@ -281,6 +281,8 @@ def machines_have_a_console_and_restart_stop_and_start(page):
     page.click("#node-start")
     page.shows("#panel .said", "netloom start page/h")
     wait_for("a third run", lambda: run_of_machine(page) not in (None, first, second))
+    page.shows("#log", "page/h is running")
+    assert "is dead" not in page.text("#log"), "between two runs nothing has died"
 
 
 def it_is_dark_when_asked(page):
