@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cables.h"
 #include "control.h"
 #include "counters.h"
 #include "flap.h"
@@ -118,7 +119,7 @@ bool carrier_is_up(const struct carrier *carrier, const struct model_port *port)
 	if (port->attachment == MODEL_DETACHED)
 		return is_mirrored_to(carrier, port);
 	if (port->attachment != MODEL_ON_WIRE)
-		return true;
+		return cables_carry(carrier->control->cables, port);
 	other = model_port_find(apply_model(carrier->control->apply), port->target);
 	return other != NULL && !is_shut(carrier, other) && is_connected(carrier, other);
 }
@@ -231,6 +232,19 @@ static void port_look(struct carrier *carrier, const struct model_port *port)
 	guest_tell(told);
 }
 
+/* What the other end of a cable to another host is told of this one. A patch goes on to a port of a switch, which may be shut. */
+static void end_look(struct carrier *carrier, const struct model_port *port)
+{
+	const struct model_port *behind =
+		model_port_is_patch(port)
+			? model_port_find(apply_model(carrier->control->apply), port->patch_peer)
+			: NULL;
+
+	cables_end(carrier->control->cables, port,
+		   !is_shut(carrier, port) && is_connected(carrier, port) &&
+			   (behind == NULL || !is_shut(carrier, behind)));
+}
+
 /* What is known of ports that have gone: their names, and the memory behind them, come again. */
 static void gone_forget(struct carrier *carrier, const struct model *model)
 {
@@ -263,8 +277,10 @@ void carrier_sync(struct carrier *carrier)
 	}
 	model = apply_model(carrier->control->apply);
 	gone_forget(carrier, model);
-	for (size_t i = 0; i < model->n_ports; i++)
+	for (size_t i = 0; i < model->n_ports; i++) {
 		port_look(carrier, model->ports[i]);
+		end_look(carrier, model->ports[i]);
+	}
 }
 
 void carrier_port_changed(struct carrier *carrier, const char *name)
@@ -277,6 +293,7 @@ void carrier_port_changed(struct carrier *carrier, const char *name)
 	if (port == NULL)
 		return;
 	port_look(carrier, port);
+	end_look(carrier, port);
 	other = port->attachment == MODEL_ON_WIRE
 			? model_port_find(apply_model(carrier->control->apply), port->target)
 			: NULL;

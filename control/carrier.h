@@ -3,7 +3,8 @@
  * Carrier: what the peer of each port sees of its link, and telling it.
  *
  * A port's peer has a carrier while the cable is whole: the port is not shut and does not flap just now, and on a wire the other
- * port is not shut either and has somebody attached. `carrier: always` takes no part in this. A TAP's carrier is set in the
+ * port is not shut either and has somebody attached; at the end of a cable to another host, its other end is heard, and says the same of
+ * its port (cables.h). `carrier: always` takes no part in this. A TAP's carrier is set in the
  * kernel; a guest's by its VMM, which is told again whenever it comes back, and tried again when it does not answer.
  * Ports that flap do so by the monotonic clock, each link at a moment of its own, both ends together. Control thread only.
  */

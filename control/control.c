@@ -8,6 +8,7 @@
 #include "ageing.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "cables.h"
 #include "carrier.h"
 #include "datapath.h"
 #include "eyes/eyes.h"
@@ -42,6 +43,21 @@ static void published(const struct model *model, const struct live_port *live, v
 
 	overlay_published(model, live, control->overlay);
 	eyes_published(control->eyes, model);
+}
+
+static void cable_changed(const struct cable *cable, void *arg)
+{
+	struct control *control = arg;
+	char why[160];
+	json_t *event;
+
+	cable_explain(cable, why, sizeof(why));
+	event = json_pack("{s:s, s:I, s:s, s:s, s:b, s:s}", "kind", "cable", "vni",
+			  (json_int_t)cable->vni, "port", cable->port, "vtep", cable->vtep,
+			  "carrier", cable->carries, "detail", why);
+	rpc_server_event(control->rpc, event);
+	json_decref(event);
+	carrier_port_changed(control->carrier, cable->port);
 }
 
 /* Restore what was saved. */
@@ -94,6 +110,9 @@ int control_start(struct control *control, struct err *err)
 		rc = -EIO;
 		goto no_event;
 	}
+	control->cables = cables_new(control->base, cable_changed, control, err);
+	if (control->cables == NULL)
+		goto no_event;
 	control->watch = watch_new(control);
 	if (control->watch == NULL) {
 		rc = err_set(err, ENOMEM, "out of memory");
@@ -114,10 +133,12 @@ int control_start(struct control *control, struct err *err)
 	rc = state_restore(control, err);
 	if (rc != 0)
 		goto no_event;
+	cables_sync(control->cables, apply_model(control->apply));
 	carrier_sync(control->carrier);
 	return 0;
 
 no_event:
+	cables_free(control->cables);
 	datapath_stop();
 	rebalance_free(control->rebalance);
 	carrier_free(control->carrier);
@@ -139,6 +160,8 @@ void control_stop(struct control *control)
 	eyes_close(control->eyes);
 	event_free(control->datapath_ev);
 	ageing_free(control->ageing);
+	cables_free(control->cables); /* says so to the other ends, so the workers still run */
+	control->cables = NULL;
 	datapath_stop();
 	rebalance_free(control->rebalance);
 	carrier_free(control->carrier);
@@ -205,7 +228,9 @@ json_t *control_change(struct control *control, struct model *next, bool dry_run
 		problems_add(problems, PROBLEM_MACHINE, "%s", err.text);
 		return NULL;
 	}
+	cables_leave(control->cables, next);
 	apply_commit(control->apply);
+	cables_sync(control->cables, apply_model(control->apply));
 	eyes_sync(control->eyes);
 	ageing_wake(control->ageing);
 	event = json_pack("{s:s, s:I}", "kind", "config", "generation",

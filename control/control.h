@@ -16,6 +16,7 @@
 #include "problems.h"
 
 struct ageing;
+struct cables;
 struct carrier;
 struct eyes;
 struct overlay_control;
@@ -32,6 +33,7 @@ struct control {
 	struct eyes *eyes;
 	struct rpc_server *rpc;	 /* NULL until it listens */
 	struct page_child *page; /* NULL: netloomd has no page served */
+	struct cables *cables;	 /* NULL in tests of control alone */
 	struct carrier *carrier; /* NULL in tests of control alone */
 	struct watch *watch;	 /* what `events` tells; NULL in tests of control alone */
 	struct rebalance *rebalance;

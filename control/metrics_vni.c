@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 
+#include "cables.h"
 #include "drop.h"
 #include "metrics_parts.h"
 #include "overlay.h"
@@ -56,6 +57,35 @@ static void states_print(const struct control *control, struct evbuffer *out)
 	}
 }
 
+/* Only of those that are cables: the others have no carrier to speak of. */
+static void cables_print(const struct control *control, struct evbuffer *out)
+{
+	const struct model *model = apply_model(control->apply);
+
+	metrics_family(out, "vni_carrier", GAUGE,
+		       "1 while the cable to the other host is whole, 0 while it is not; only of "
+		       "VNIs with liveness.");
+	for (size_t i = 0; i < model->n_vnis; i++) {
+		const struct cable *cable = cables_find(control->cables, model->vnis[i]->vni);
+
+		if (cable != NULL)
+			evbuffer_add_printf(out, "netloom_vni_carrier{vni=\"%s\",lab=\"%s\"} %d\n",
+					    model->vnis[i]->name, model->vnis[i]->owner,
+					    cable->carries);
+	}
+	metrics_family(out, "vni_carrier_changes_total", COUNTER, "How often that has changed.");
+	for (size_t i = 0; i < model->n_vnis; i++) {
+		const struct cable *cable = cables_find(control->cables, model->vnis[i]->vni);
+
+		if (cable != NULL)
+			evbuffer_add_printf(out,
+					    "netloom_vni_carrier_changes_total{vni=\"%s\",lab=\"%s"
+					    "\"} %" PRIu64 "\n",
+					    model->vnis[i]->name, model->vnis[i]->owner,
+					    cable->changes);
+	}
+}
+
 static void drops_print(const struct control *control, struct evbuffer *out)
 {
 	const struct model *model = apply_model(control->apply);
@@ -96,5 +126,6 @@ void metrics_vni_print(const struct control *control, struct evbuffer *out)
 								      control, model->vnis[i]) +
 							      metrics[k].field)));
 	}
+	cables_print(control, out);
 	drops_print(control, out);
 }

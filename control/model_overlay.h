@@ -18,6 +18,8 @@
 #define MODEL_VNI_VTEPS_MAX  VTEP_PEERS_MAX
 #define MODEL_VNI_NEIGHS_MAX 16384
 #define MODEL_TOO_BIG_LIMIT  1000
+#define MODEL_LIVENESS_MS    300
+#define MODEL_LIVENESS_MULT  3
 
 struct json_reader;
 struct model;
@@ -42,6 +44,13 @@ struct model_vtep {
 	uint8_t csum; /* enum vtep_csum */
 };
 
+/* Whether the VNI is a cable whose other end is watched, which decides on the carrier at this one. */
+enum model_liveness {
+	MODEL_LIVENESS_OFF,
+	MODEL_LIVENESS_ON,
+	MODEL_LIVENESS_AUTO /* from the first BFD packet of the other end on */
+};
+
 /* Who has which address in a VNI, said by the user. */
 struct model_neigh {
 	struct vxlan_ip ip;
@@ -62,6 +71,9 @@ struct model_vni {
 	bool flood, learning;
 	bool learn_vteps; /* others join once a station is seen behind them */
 	bool suppress, announce;
+	uint8_t liveness;	     /* enum model_liveness */
+	uint32_t liveness_ms;	     /* between BFD packets */
+	uint8_t liveness_multiplier; /* so many missing ones are a failure */
 	uint16_t n_vteps, n_neighs;
 	char vteps[][PORT_NAME_MAX]; /* names of remote VTEPs that take part; then the neighbours */
 };
@@ -116,6 +128,9 @@ void model_overlay_derive(struct model *model, struct problems *problems);
 
 /** model_overlay_check() - How uplinks, VTEPs and VNIs fit together and to the switches */
 void model_overlay_check(const struct model *model, struct problems *problems);
+
+/** model_cables_check() - Whether VNIs with `liveness` are cables: one port here, one VTEP there */
+void model_cables_check(const struct model *model, struct problems *problems);
 
 /** model_tunnel_name() - Name of the port that stands for a VTEP on a switch. Return: false if it would be too long. */
 bool model_tunnel_name(const char *vtep, const char *sw, char name[PORT_NAME_MAX]);

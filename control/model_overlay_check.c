@@ -179,6 +179,7 @@ void model_overlay_check(const struct model *model, struct problems *problems)
 		vtep_check(model, model->vteps[i], problems);
 	for (size_t i = 0; i < model->n_vnis; i++)
 		vni_check(model, model->vnis[i], problems);
+	model_cables_check(model, problems);
 	if (problems->n > before)
 		return;
 	spec = overlay_spec_new(model, false);

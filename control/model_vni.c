@@ -9,11 +9,22 @@
 #include "model_parse.h"
 #include "model_print.h"
 
+#define LIVENESS_MIN_MS	  50
+#define LIVENESS_MAX_MS	  60000
+#define LIVENESS_MULT_MAX 50
+
 static const char *const tag_words[] = {
 	[VTEP_TAG_STRIP] = "strip",
 	[VTEP_TAG_KEEP] = "keep",
 	[VTEP_TAG_REFUSE] = "refuse",
 	[VTEP_TAG_REFUSE + 1] = NULL,
+};
+
+static const char *const liveness_words[] = {
+	[MODEL_LIVENESS_OFF] = "off",
+	[MODEL_LIVENESS_ON] = "on",
+	[MODEL_LIVENESS_AUTO] = "auto",
+	[MODEL_LIVENESS_AUTO + 1] = NULL,
 };
 
 bool model_vni_may_join(const struct model_vni *vni, const struct model_vtep *vtep)
@@ -103,6 +114,18 @@ static void neighs_parse(const struct json_reader *reader, struct model_vni *vni
 	}
 }
 
+static void liveness_parse(const struct json_reader *reader, struct model_vni *vni)
+{
+	uint32_t multiplier = MODEL_LIVENESS_MULT;
+	int mode = json_read_choice(reader, "liveness", liveness_words);
+
+	vni->liveness = (uint8_t)(mode >= 0 ? mode : MODEL_LIVENESS_OFF);
+	vni->liveness_ms = MODEL_LIVENESS_MS;
+	json_read_uint(reader, "liveness_ms", LIVENESS_MIN_MS, LIVENESS_MAX_MS, &vni->liveness_ms);
+	json_read_uint(reader, "liveness_multiplier", 1, LIVENESS_MULT_MAX, &multiplier);
+	vni->liveness_multiplier = (uint8_t)multiplier;
+}
+
 /* Entries of a list of at most @max, 0 and a fault for anything else. */
 static size_t list_size(const struct json_reader *reader, const char *key, size_t max)
 {
@@ -117,10 +140,13 @@ static size_t list_size(const struct json_reader *reader, const char *key, size_
 
 struct model_vni *model_vni_parse(const json_t *value, const char *place, struct problems *problems)
 {
-	static const char *const keys[] = {"vni",      "owner",	      "switch",	       "vlan",
-					   "vteps",    "mtu",	      "flood",	       "tag",
-					   "learning", "bum_limit",   "too_big_limit", "suppress",
-					   "announce", "learn_vteps", "neighbours",    NULL};
+	static const char *const keys[] = {"vni",	"owner",	 "switch",
+					   "vlan",	"vteps",	 "mtu",
+					   "flood",	"tag",		 "learning",
+					   "bum_limit", "too_big_limit", "suppress",
+					   "announce",	"learn_vteps",	 "neighbours",
+					   "liveness",	"liveness_ms",	 "liveness_multiplier",
+					   NULL};
 	const json_t *number = json_object_get(value, "vni");
 	size_t n, n_neighs;
 	uint32_t vid = 0, mtu = 0;
@@ -166,6 +192,7 @@ struct model_vni *model_vni_parse(const json_t *value, const char *place, struct
 	json_read_uint(&reader, "too_big_limit", 0, UINT32_MAX, &vni->too_big_limit);
 	tag = json_read_choice(&reader, "tag", tag_words);
 	vni->tag = (uint8_t)(tag >= 0 ? tag : VTEP_TAG_STRIP);
+	liveness_parse(&reader, vni);
 	if (n > 0)
 		members_parse(&reader, vni);
 	if (n_neighs > 0)
@@ -216,6 +243,9 @@ json_t *model_vni_print(const struct model_vni *vni)
 	json_object_set_new(object, "suppress", json_boolean(vni->suppress));
 	json_object_set_new(object, "announce", json_boolean(vni->announce));
 	json_object_set_new(object, "learn_vteps", json_boolean(vni->learn_vteps));
+	json_object_set_new(object, "liveness", json_string(liveness_words[vni->liveness]));
+	json_object_set_new(object, "liveness_ms", json_integer(vni->liveness_ms));
+	json_object_set_new(object, "liveness_multiplier", json_integer(vni->liveness_multiplier));
 	if (vni->n_neighs > 0)
 		json_object_set_new(object, "neighbours", neighs_print(vni));
 	return object;

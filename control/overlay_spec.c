@@ -123,6 +123,7 @@ static void vnis_fill(const struct model *model, struct overlay_spec *out, const
 					       .learning_off = !vni->learning,
 					       .suppress = vni->suppress,
 					       .announce = vni->announce,
+					       .liveness = vni->liveness != MODEL_LIVENESS_OFF,
 					       .members = member};
 		for (uint16_t j = 0; j < vni->n_vteps; j++) {
 			uint16_t number = overlay_vtep_number(model, vni->vteps[j]);

@@ -95,7 +95,15 @@
 	X(DROP_VXLAN_SPLIT_HORIZON, "vxlan-split-horizon", \
 	  "a frame from one remote VTEP for another; they must reach each other directly") \
 	X(DROP_VXLAN_SUPPRESSED, "vxlan-suppressed", \
-	  "an ARP or ND request that was answered locally instead of being flooded; not an error")
+	  "an ARP or ND request that was answered locally instead of being flooded; not an error") \
+	X(DROP_VXLAN_BFD_OFF, "vxlan-bfd-off", \
+	  "the other host watches over a cable (BFD) and this one does not; turn it on at both ends or at neither: `netloom vni set VNI --liveness on`") \
+	X(DROP_VXLAN_BFD_MALFORMED, "vxlan-bfd-malformed", \
+	  "a BFD packet that RFC 5880 or RFC 8971 refuses; the other end is broken, or it is not the one who sent it") \
+	X(DROP_VXLAN_BFD_STRANGER, "vxlan-bfd-stranger", \
+	  "a BFD packet that names another session than the cable's; the other host has just been restarted, or somebody forges it") \
+	X(DROP_VXLAN_BFD_FLOOD, "vxlan-bfd-flood", \
+	  "more BFD packets for one cable than its other end would send, or than this host can look at; somebody forges them")
 /* clang-format on */
 
 #define DROP_AS_ENUM(symbol, name, sentence) symbol,

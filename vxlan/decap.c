@@ -2,6 +2,7 @@
 /* See decap.h. Pure; workers. */
 #include "decap.h"
 
+#include "bfd.h"
 #include "checksum.h"
 #include "ecn.h"
 #include "wire.h"
@@ -10,6 +11,7 @@
 struct outer {
 	bool is_v6;
 	bool is_known; /* addresses are those of struct known */
+	bool is_oam;
 	uint8_t tos;
 	uint16_t local;	  /* index in the table */
 	uint16_t udp_off; /* from hdr */
@@ -127,6 +129,7 @@ static enum drop_reason outer_parse_vxlan(const struct frame *f, struct outer *o
 		return DROP_VXLAN_BAD_LENGTH;
 	if ((vxlan[0] & VXLAN_FLAG_VNI) == 0)
 		return DROP_VXLAN_NO_VNI;
+	outer->is_oam = (vxlan[0] & VXLAN_FLAG_OAM) != 0;
 	outer->vni = wire_get32(vxlan + 4) >> 8;
 	if (outer->udp_len < WIRE_UDP_LEN + VXLAN_HDR_LEN + WIRE_ETH_LEN)
 		return DROP_VXLAN_INNER_RUNT;
@@ -316,7 +319,7 @@ static inline bool decap_again(const struct vtep_table *table, struct known *kno
 	    addresses != known_addresses || hdr[WIRE_ETH_LEN + 9] != WIRE_PROTO_UDP ||
 	    (wire_get16(hdr + WIRE_ETH_LEN + 6) & 0x3fff) != 0 ||
 	    wire_get16(udp + 2) != table->udp_port || wire_get16(udp + 6) != 0 ||
-	    (udp[WIRE_UDP_LEN] & VXLAN_FLAG_VNI) == 0)
+	    (udp[WIRE_UDP_LEN] & (VXLAN_FLAG_VNI | VXLAN_FLAG_OAM)) != VXLAN_FLAG_VNI)
 		return false;
 	total = wire_get16(hdr + WIRE_ETH_LEN + 2);
 	udp_len = wire_get16(udp + 4);
@@ -340,23 +343,24 @@ static inline bool decap_again(const struct vtep_table *table, struct known *kno
 	return true;
 }
 
-/* Return: DROP_NONE with the frame untouched if *@ours stays false. */
+/* Return: DROP_NONE with the verdict DECAP_NOT_OURS, and the frame untouched, if it is none of ours. */
 static enum drop_reason decap_one(const struct vtep_table *table, struct known *known,
-				  struct frame *f, struct decap_info *info, struct frame_seg *segs,
-				  bool *ours)
+				  struct frame *f, struct decap_info *info, struct frame_seg *segs)
 {
 	enum drop_reason drop = DROP_NONE;
 	struct outer outer;
 	uint16_t outer_len, type;
+	bool ours = false;
 
+	info->verdict = DECAP_NOT_OURS;
 	if (f->hdr_len < WIRE_ETH_LEN)
 		return DROP_NONE;
 	type = wire_get16(f->hdr + 12);
 	if (type == WIRE_TYPE_IP4)
-		drop = outer_parse_ip4(table, known, f, &outer, ours);
+		drop = outer_parse_ip4(table, known, f, &outer, &ours);
 	else if (type == WIRE_TYPE_IP6)
-		drop = outer_parse_ip6(table, known, f, &outer, ours);
-	if (!*ours || drop != DROP_NONE)
+		drop = outer_parse_ip6(table, known, f, &outer, &ours);
+	if (!ours || drop != DROP_NONE)
 		return drop;
 
 	drop = outer_parse_vxlan(f, &outer);
@@ -374,6 +378,11 @@ static enum drop_reason decap_one(const struct vtep_table *table, struct known *
 	pull_window(f, outer_len, outer.udp_len - WIRE_UDP_LEN - VXLAN_HDR_LEN, segs);
 	if (f->hdr_len < WIRE_ETH_LEN)
 		return DROP_VXLAN_INNER_RUNT; /* segments shorter than announced */
+	if (outer.is_oam && bfd_is_addressed(f->hdr)) {
+		info->verdict = DECAP_BFD;
+		return DROP_NONE;
+	}
+	info->verdict = DECAP_INNER;
 	drop = inner_mark(f, outer.tos);
 	if (drop == DROP_NONE)
 		drop = inner_untag(f, table->vnis[info->vni].tag, segs);
@@ -387,8 +396,6 @@ uint16_t decap_burst(const struct vtep_table *table, struct frame *frames, struc
 	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
-		bool ours = false;
-
 		if (decap_again(table, &known, &frames[i], scratch->segs[i])) {
 			infos[i] = (struct decap_info){.verdict = DECAP_INNER,
 						       .drop = DROP_NONE,
@@ -398,12 +405,10 @@ uint16_t decap_burst(const struct vtep_table *table, struct frame *frames, struc
 			continue;
 		}
 		infos[i] = (struct decap_info){.peer = VTEP_NONE, .vni = VTEP_NONE};
-		infos[i].drop = (uint8_t)decap_one(table, &known, &frames[i], &infos[i],
-						   scratch->segs[i], &ours);
+		infos[i].drop =
+			(uint8_t)decap_one(table, &known, &frames[i], &infos[i], scratch->segs[i]);
 		if (infos[i].drop != DROP_NONE)
 			infos[i].verdict = DECAP_DROP;
-		else
-			infos[i].verdict = ours ? DECAP_INNER : DECAP_NOT_OURS;
 		kept += infos[i].verdict == DECAP_INNER;
 	}
 	return kept;

@@ -16,16 +16,17 @@
 enum decap_verdict {
 	DECAP_INNER,	/* the frame is now the inner one */
 	DECAP_NOT_OURS, /* untouched */
-	DECAP_DROP	/* refused; the frame is of no use any more */
+	DECAP_DROP,	/* refused; the frame is of no use any more */
+	DECAP_BFD	/* the frame is now the inner one, from VTEP to VTEP: never for a station */
 };
 
 struct decap_info {
 	uint8_t verdict; /* enum decap_verdict */
 	uint8_t drop;	 /* enum drop_reason under DECAP_DROP */
 	uint16_t
-		vni; /* index in the table under DECAP_INNER, and under DECAP_DROP if it is known; else VTEP_NONE */
+		vni; /* index in the table under DECAP_INNER and DECAP_BFD, and under DECAP_DROP if it is known; else VTEP_NONE */
 	uint16_t
-		peer; /* index in the table under DECAP_INNER, and under DECAP_DROP if it is known; else VTEP_NONE */
+		peer; /* index in the table under DECAP_INNER and DECAP_BFD, and under DECAP_DROP if it is known; else VTEP_NONE */
 };
 
 /**

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "datapath.h"
+#include "liveness.h"
 #include "worker.h"
 
 enum slot_state { SLOT_FREE, SLOT_BUSY, SLOT_READY };
@@ -113,6 +114,7 @@ uint16_t overlay_reply_pop(struct frame *frames, struct reply *storage, uint16_t
 
 	if (!overlay_reply_waits())
 		return 0;
+	liveness_send(overlay_view_current());
 	for (int i = 0; i < OVERLAY_REPLIES_MAX && n < max; i++) {
 		struct reply_slot *slot = &overlay.replies[i];
 		int ready = SLOT_READY;
@@ -133,5 +135,6 @@ uint16_t overlay_reply_pop(struct frame *frames, struct reply *storage, uint16_t
 
 bool overlay_reply_waits(void)
 {
-	return atomic_load_explicit(&overlay.n_waiting, memory_order_acquire) != 0;
+	return atomic_load_explicit(&overlay.n_waiting, memory_order_acquire) != 0 ||
+	       liveness_waits();
 }

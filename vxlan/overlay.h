@@ -68,7 +68,7 @@ struct overlay_vtep_counters {
 };
 
 struct overlay_meters {
-	struct bum_meter bum, too_big;
+	struct bum_meter bum, too_big, bfd;
 };
 
 /** overlay_view_current() - For workers, within a burst; NULL when there is no overlay */
@@ -130,7 +130,7 @@ static inline void overlay_count(uint64_t *counter, uint64_t n)
 bool overlay_reply_push(const struct reply *reply, uint16_t port, uint16_t vid, bool learn);
 
 /**
- * overlay_reply_pop() - Take waiting answers
+ * overlay_reply_pop() - Take waiting answers; BFD packets that wait (liveness.h) go out on the way
  * @frames:  out, in_port and given_vid set
  * @storage: FRAME_BURST entries, hold the answers as long as the frames are used
  * Return: how many, at most @max.

@@ -2,6 +2,8 @@
 /* See tunnel_rx.h. */
 #include "tunnel_rx.h"
 
+#include "liveness.h"
+
 static void frame_move(struct frame *to, const struct frame *from)
 {
 	if (to == from)
@@ -83,10 +85,14 @@ uint16_t tunnel_rx(const struct overlay_view *view, struct port *uplink, uint16_
 	decap_burst(view->table, frames, infos, n, scratch);
 	prefetch_counters(view, infos, n);
 	for (uint16_t i = 0; i < n; i++) {
-		if (infos[i].verdict == DECAP_DROP)
-			refused(view, uplink, worker, &infos[i]);
-		if (infos[i].verdict != DECAP_INNER)
+		if (infos[i].verdict != DECAP_INNER) {
+			if (infos[i].verdict == DECAP_BFD)
+				infos[i].drop =
+					(uint8_t)liveness_receive(view, &infos[i], &frames[i]);
+			if (infos[i].drop != DROP_NONE)
+				refused(view, uplink, worker, &infos[i]);
 			continue;
+		}
 		if (last == NULL || infos[i].vni != last->vni || infos[i].peer != last->peer) {
 			tally_close(&tally);
 			last = &infos[i];

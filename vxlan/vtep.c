@@ -247,6 +247,7 @@ static void table_add_vnis(struct vtep_table *table, const struct vtep_spec *spe
 					 .learning_off = from->learning_off,
 					 .suppress = from->suppress,
 					 .announce = from->announce,
+					 .liveness = from->liveness,
 					 .flood = next,
 					 .members = next,
 					 .n_members = from->n_members};

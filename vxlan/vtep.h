@@ -77,6 +77,7 @@ struct vtep_vni_spec {
 	bool learning_off; /* stations behind tunnels come from the control plane only */
 	bool suppress;	   /* ARP and ND requests are answered from what is known */
 	bool announce;	   /* passed through: stations that attach are announced */
+	bool liveness;	   /* a cable that is watched: its one member sends and gets BFD packets */
 	uint32_t n_members;
 	const struct vtep_member *members;
 };
@@ -118,7 +119,7 @@ struct vtep_vni {
 	uint32_t vni;
 	uint16_t sw, vid, slot;
 	uint8_t tag;
-	bool flood_off, learning_off, suppress, announce;
+	bool flood_off, learning_off, suppress, announce, liveness;
 	uint32_t n_flood;
 	const uint16_t *flood; /* peers */
 	uint32_t n_members;

@@ -5,7 +5,8 @@
  *   outer Ethernet 14 | IPv4 20 or IPv6 40 | UDP 8 | VXLAN 8 | inner frame, without FCS
  *
  * VXLAN header: flags (0x08: the VNI is valid), 24 reserved bits, VNI, 8 reserved bits. Reserved bits are sent as 0 and
- * ignored on receipt.
+ * ignored on receipt, but for one: 0x01, which in draft-ietf-nvo3-vxlan-gpe says that the packet is the VTEPs' own and no station's. Only
+ * BFD packets have it. No station can set it; Linux and Open vSwitch drop packets that have it.
  */
 #ifndef VXLAN_VXLAN_H
 #define VXLAN_VXLAN_H
@@ -17,6 +18,7 @@
 #define VXLAN_UDP_PORT	 4789
 #define VXLAN_HDR_LEN	 8
 #define VXLAN_FLAG_VNI	 0x08
+#define VXLAN_FLAG_OAM	 0x01
 #define VXLAN_VNI_MAX	 0xffffff
 #define VXLAN_OUTER_LEN4 50 /* what IPv4 encapsulation puts in front of a frame */
 #define VXLAN_OUTER_LEN6 70

@@ -32,7 +32,7 @@ struct object {
 	const struct field *fields; /* ends with a NULL option */
 };
 
-#define FIELDS_MAX 15
+#define FIELDS_MAX 18
 
 static const struct field uplink_fields[] = {{"interface", "ifname", VALUE_TEXT},
 					     {"local", "local", VALUE_LIST},
@@ -47,20 +47,24 @@ static const struct field vtep_fields[] = {
 	{"uplink", "uplink", VALUE_TEXT},	{"remote", "remote", VALUE_TEXT},
 	{"udp-port", "udp_port", VALUE_NUMBER}, {"dscp", "dscp", VALUE_NUMBER_OR_WORD},
 	{"checksum", "checksum", VALUE_TEXT},	{NULL, NULL, VALUE_TEXT}};
-static const struct field vni_fields[] = {{"switch", "switch", VALUE_TEXT},
-					  {"vlan", "vlan", VALUE_NUMBER},
-					  {"vteps", "vteps", VALUE_LIST},
-					  {"mtu", "mtu", VALUE_NUMBER},
-					  {"bum-limit", "bum_limit", VALUE_NUMBER},
-					  {"flood", "flood", VALUE_SWITCH},
-					  {"learning", "learning", VALUE_SWITCH},
-					  {"tag", "tag", VALUE_TEXT},
-					  {"too-big-limit", "too_big_limit", VALUE_NUMBER},
-					  {"suppress", "suppress", VALUE_SWITCH},
-					  {"announce", "announce", VALUE_SWITCH},
-					  {"learn-vteps", "learn_vteps", VALUE_SWITCH},
-					  {"neighbours", "neighbours", VALUE_NEIGHBOURS},
-					  {NULL, NULL, VALUE_TEXT}};
+static const struct field vni_fields[] = {
+	{"switch", "switch", VALUE_TEXT},
+	{"vlan", "vlan", VALUE_NUMBER},
+	{"vteps", "vteps", VALUE_LIST},
+	{"mtu", "mtu", VALUE_NUMBER},
+	{"bum-limit", "bum_limit", VALUE_NUMBER},
+	{"flood", "flood", VALUE_SWITCH},
+	{"learning", "learning", VALUE_SWITCH},
+	{"tag", "tag", VALUE_TEXT},
+	{"too-big-limit", "too_big_limit", VALUE_NUMBER},
+	{"suppress", "suppress", VALUE_SWITCH},
+	{"announce", "announce", VALUE_SWITCH},
+	{"learn-vteps", "learn_vteps", VALUE_SWITCH},
+	{"neighbours", "neighbours", VALUE_NEIGHBOURS},
+	{"liveness", "liveness", VALUE_TEXT},
+	{"liveness-interval", "liveness_ms", VALUE_NUMBER},
+	{"liveness-multiplier", "liveness_multiplier", VALUE_NUMBER},
+	{NULL, NULL, VALUE_TEXT}};
 
 static const struct field mirror_fields[] = {
 	{"of", "of", VALUE_LIST},	  {"vlan", "vlan", VALUE_NUMBER},

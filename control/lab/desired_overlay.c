@@ -48,18 +48,39 @@ static void segment_patch_add(const struct topo *topo, const struct topo_link *l
 	json_array_append_new(ports, two);
 }
 
+/* A cable is watched from both ends where netloom is at both, unless its machines shall see a carrier whatever happens. */
+static void liveness_set(const struct topo *topo, const struct topo_link *link, json_t *vni)
+{
+	static const char *const words[] = {[TOPO_LIVENESS_OFF] = "off",
+					    [TOPO_LIVENESS_ON] = "on",
+					    [TOPO_LIVENESS_AUTO] = "auto"};
+	bool is_netloom = topo->hosts[span_link_host_towards(topo, link)].is_managed;
+	enum topo_liveness mode = link->liveness;
+
+	if (mode == TOPO_LIVENESS_DEFAULT)
+		mode = is_netloom && !link->carrier_always ? TOPO_LIVENESS_ON : TOPO_LIVENESS_OFF;
+	json_object_set_new(vni, "liveness", json_string(words[mode]));
+	if (link->liveness_ms != 0)
+		json_object_set_new(vni, "liveness_ms", json_integer(link->liveness_ms));
+	if (link->liveness_multiplier != 0)
+		json_object_set_new(vni, "liveness_multiplier",
+				    json_integer(link->liveness_multiplier));
+}
+
 static void segment_add(const struct topo *topo, const struct topo_link *link, json_t *switches,
 			json_t *ports, json_t *vnis)
 {
+	json_t *vni;
+
 	json_array_append_new(switches,
 			      json_pack("{s:o, s:b, s:s}", "name", segment_name(topo, link),
 					"learning", 0, "reserved", "forward"));
-	json_array_append_new(vnis,
-			      json_pack("{s:I, s:o, s:i, s:[o], s:i, s:s, s:b}", "vni",
-					(json_int_t)link->vni, "switch", segment_name(topo, link),
-					"vlan", SEGMENT_VLAN, "vteps",
-					desired_vtep_name(topo, span_link_host_towards(topo, link)),
-					"mtu", (int)link->mtu, "tag", "keep", "learning", 0));
+	vni = json_pack("{s:I, s:o, s:i, s:[o], s:i, s:s, s:b}", "vni", (json_int_t)link->vni,
+			"switch", segment_name(topo, link), "vlan", SEGMENT_VLAN, "vteps",
+			desired_vtep_name(topo, span_link_host_towards(topo, link)), "mtu",
+			(int)link->mtu, "tag", "keep", "learning", 0);
+	liveness_set(topo, link, vni);
+	json_array_append_new(vnis, vni);
 	for (int end = 0; end < 2; end++) {
 		const struct topo_node *node = &topo->nodes[link->ends[end].node_index];
 

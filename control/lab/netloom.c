@@ -98,6 +98,8 @@ static const struct command commands[] = {
 	 "  node      node, state (running, stopped, dead, not started, gone), detail\n"
 	 "  link      port, link (up, down): not shut, and the driver behind it runs\n"
 	 "  port      name, connected, running: the peer of a port came or went\n"
+	 "  carrier   port, carrier: what its peer sees of the cable from now on\n"
+	 "  cable     vni, port, vtep, carrier, detail: a cable to another host\n"
 	 "  mac-move  switch, vlan, mac, from, to; at most 20 a second, `missed` counts the rest\n"
 	 "  drops     port, reason, count (since the last such line), total, sentence\n"
 	 "  config    generation: switches, ports or links were changed\n"
@@ -390,7 +392,9 @@ static const struct command commands[] = {
 	 "N]\n"
 	 "                    [--flood on|off] [--learning on|off] [--tag strip|keep|refuse]\n"
 	 "                    [--suppress on|off] [--announce on|off] [--learn-vteps on|off]\n"
-	 "                    [--too-big-limit N] [--neighbours IP=MAC[=router][,IP=MAC]]",
+	 "                    [--too-big-limit N] [--neighbours IP=MAC[=router][,IP=MAC]]\n"
+	 "                    [--liveness on|off|auto] [--liveness-interval MS] "
+	 "[--liveness-multiplier N]",
 	 "let a VLAN of a switch reach other hosts",
 	 "  netloom vni add 10010 --switch lan --vlan 10 --vteps hostB,hostC\n"
 	 "  netloom vni set 10010 --bum-limit 1000\n"
@@ -409,6 +413,11 @@ static const struct command commands[] = {
 	 "--neighbours.\n"
 	 "--announce: a station that attaches or moves in here is announced to the other hosts.\n"
 	 "--too-big-limit: ICMP answers a second to frames that do not fit; 0 for none.\n"
+	 "--liveness: it is a cable, one port here and one VTEP there, and the port's carrier "
+	 "follows\n"
+	 "the other end, by BFD: a packet each --liveness-interval (300 ms), and "
+	 "--liveness-multiplier\n"
+	 "(3) missing ones are a failure. auto: once the other end has spoken BFD.\n"
 	 "`netloom show vnis` says how it is, and why; `netloom show neighbours` who has which "
 	 "address.\n",
 	 cmd_vni},

@@ -54,32 +54,62 @@ static const char *end_state(const struct topo *topo, const struct topo_link *li
 	return state;
 }
 
-/* The end that is here, and the way to the other's host. */
+/* What netloomd says of everything that links are made of. */
+struct seen {
+	const json_t *ports, *vteps, *vnis;
+};
+
+static const json_t *cable_find(const json_t *vnis, uint32_t vni)
+{
+	const json_t *object;
+	size_t i;
+
+	json_array_foreach (vnis, i, object) {
+		if (json_integer_value(json_object_get(object, "vni")) == (json_int_t)vni)
+			return json_object_get(object, "cable");
+	}
+	return NULL;
+}
+
+/* The other end, as its host tells it. */
+static const char *cable_state(const json_t *cable)
+{
+	const char *carrier = json_string_value(json_object_get(cable, "carrier"));
+	const char *session = json_string_value(json_object_get(cable, "session"));
+
+	if (carrier == NULL || session == NULL || strcmp(carrier, "down") != 0)
+		return "up";
+	return strcmp(session, "up") == 0 ? "other end down" : "other host not heard";
+}
+
+/* The end that is here, the way to the other's host, and the end there. */
 static const char *crossing_state(const struct topo *topo, const struct topo_link *link,
-				  const json_t *ports, const json_t *vteps)
+				  const struct seen *seen)
 {
 	int end = span_node_is_here(topo, &topo->nodes[link->ends[0].node_index]) ? 0 : 1;
 	json_t *name = desired_vtep_name(topo, span_link_host_towards(topo, link));
-	const char *state = end_state(topo, link, end, ports);
-	const json_t *vtep = object_find(vteps, json_string_value(name));
+	const char *state = end_state(topo, link, end, seen->ports);
+	const json_t *vtep = object_find(seen->vteps, json_string_value(name));
 
 	json_decref(name);
 	if (strcmp(state, "up") == 0 && !json_is_true(json_object_get(vtep, "usable")))
 		state = "no way to the other host";
+	if (strcmp(state, "up") == 0)
+		state = cable_state(cable_find(seen->vnis, link->vni));
 	return state;
 }
 
 /* The worse of two ends. */
 static const char *link_state(const struct topo *topo, const struct topo_link *link,
-			      const json_t *ports, const json_t *vteps)
+			      const struct seen *seen)
 {
 	const char *first;
 	const char *second;
 
 	if (span_link_crosses(topo, link))
-		return crossing_state(topo, link, ports, vteps);
-	first = end_state(topo, link, 0, ports);
-	second = end_state(topo, link, 1, ports);
+		return crossing_state(topo, link, seen);
+	first = end_state(topo, link, 0, seen->ports);
+	second = end_state(topo, link, 1, seen->ports);
 	return strcmp(first, "up") != 0 ? first : second;
 }
 
@@ -104,8 +134,8 @@ static json_t *impaired_json(const struct topo *topo, const struct topo_link *li
 	return json_string(text);
 }
 
-static json_t *link_json(const struct topo *topo, const struct topo_link *link, const json_t *ports,
-			 const json_t *vteps)
+static json_t *link_json(const struct topo *topo, const struct topo_link *link,
+			 const struct seen *seen)
 {
 	json_t *vlan = desired_vlan(&link->vlan);
 	json_t *object =
@@ -116,13 +146,13 @@ static json_t *link_json(const struct topo *topo, const struct topo_link *link, 
 			  : topo_link_is_wire(topo, link)  ? "wire"
 			  : topo_link_is_patch(topo, link) ? "patch"
 							   : "port",
-			  "state", link_state(topo, link, ports, vteps), "mtu", (int)link->mtu);
+			  "state", link_state(topo, link, seen), "mtu", (int)link->mtu);
 
 	if (vlan != NULL)
 		json_object_set_new(object, "vlan", vlan);
 	json_object_set_new(object, "impaired",
-			    json_pack("[o, o]", impaired_json(topo, link, 0, ports),
-				      impaired_json(topo, link, 1, ports)));
+			    json_pack("[o, o]", impaired_json(topo, link, 0, seen->ports),
+				      impaired_json(topo, link, 1, seen->ports)));
 	if (span_link_crosses(topo, link))
 		json_object_set_new(object, "vni", json_integer(link->vni));
 	return object;
@@ -130,18 +160,25 @@ static json_t *link_json(const struct topo *topo, const struct topo_link *link, 
 
 int show_links_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err *err)
 {
-	json_t *vteps = NULL;
+	json_t *vteps = NULL, *vnis = NULL;
 	json_t *result = NULL;
+	struct seen seen;
 	char **labs;
 	int n;
 	int rc = rpc_call(rpc, "port.list", NULL, &result, err);
 
 	if (rc == 0)
 		rc = rpc_call(rpc, "vtep.list", NULL, &vteps, err);
+	if (rc == 0)
+		rc = rpc_call(rpc, "vni.list", NULL, &vnis, err);
 	if (rc < 0) {
 		json_decref(result);
+		json_decref(vteps);
 		return rc;
 	}
+	seen = (struct seen){.ports = json_object_get(result, "ports"),
+			     .vteps = json_object_get(vteps, "vteps"),
+			     .vnis = json_object_get(vnis, "vnis")};
 	n = rundir_labs(&labs, NULL);
 	*list = json_array();
 	for (int i = 0; i < n; i++) {
@@ -153,15 +190,15 @@ int show_links_fetch(struct rpc *rpc, const char *lab, json_t **list, struct err
 		for (size_t k = 0; k < stored.topo.n_links; k++) {
 			if (!span_link_is_here(&stored.topo, &stored.topo.links[k]))
 				continue;
-			json_array_append_new(*list, link_json(&stored.topo, &stored.topo.links[k],
-							       json_object_get(result, "ports"),
-							       json_object_get(vteps, "vteps")));
+			json_array_append_new(
+				*list, link_json(&stored.topo, &stored.topo.links[k], &seen));
 		}
 		topo_free(&stored.topo);
 	}
 	rundir_names_free(labs, n > 0 ? n : 0);
 	json_decref(result);
 	json_decref(vteps);
+	json_decref(vnis);
 	return 0;
 }
 

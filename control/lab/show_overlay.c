@@ -167,8 +167,24 @@ static void state_add(struct table *table, const char *state)
 			 "%s", state);
 }
 
+/* Of a cable: whether it gives a carrier. */
+static void cable_add(struct table *table, const json_t *cable)
+{
+	const char *word = text_of(cable, "carrier");
+
+	if (cable == NULL)
+		table_add(table, "-");
+	else
+		table_add_colour(table,
+				 strcmp(word, "up") == 0     ? TERM_GOOD
+				 : strcmp(word, "down") == 0 ? TERM_BAD
+							     : TERM_WARN,
+				 "%s", word);
+}
+
 static void vni_add(struct table *table, const json_t *vni)
 {
+	const json_t *cable = json_object_get(vni, "cable");
 	char vteps[128], drops[256];
 
 	show_names(json_object_get(vni, "vteps"), vteps, sizeof(vteps));
@@ -178,20 +194,21 @@ static void vni_add(struct table *table, const json_t *vni)
 	table_add(table, "%lld", number_of(vni, "vlan"));
 	table_add(table, "%s", vteps);
 	state_add(table, text_of(vni, "state"));
+	cable_add(table, cable);
 	table_add(table, "%lld", number_of(vni, "inner_mtu"));
 	traffic_add(table, vni);
 	table_add(table, "%lld", number_of(vni, "too_big_answers"));
 	table_add(table, "%lld", number_of(vni, "suppressed"));
 	table_add(table, "%s", drops);
-	table_add(table, "%s", text_of(vni, "detail"));
+	table_add(table, "%s", text_of(text_of(vni, "detail")[0] != '\0' ? vni : cable, "detail"));
 }
 
 void show_vnis_print(const json_t *list, const char *lab)
 {
-	static const char *const headings[] = {">VNI",	   "SWITCH",	 ">VLAN",    "VTEPS",
-					       "STATE",	   ">INNER MTU", ">RX PKTS", ">RX BYTES",
-					       ">TX PKTS", ">TX BYTES",	 ">TOO BIG", ">SUPPRESSED",
-					       "DROPS",	   "WHY",	 NULL};
+	static const char *const headings[] = {">VNI",	      "SWITCH",	  ">VLAN",	"VTEPS",
+					       "STATE",	      "CARRIER",  ">INNER MTU", ">RX PKTS",
+					       ">RX BYTES",   ">TX PKTS", ">TX BYTES",	">TOO BIG",
+					       ">SUPPRESSED", "DROPS",	  "WHY",	NULL};
 
 	(void)lab;
 	show_table(list, headings, vni_add);

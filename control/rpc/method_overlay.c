@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cables.h"
 #include "json_read.h"
 #include "model_parse.h"
 #include "overlay.h"
@@ -285,6 +286,33 @@ static void state_print(const struct overlay_vni_state *state, json_t *vni)
 	json_object_set_new(vni, "inner_mtu", json_integer(state->inner_mtu));
 }
 
+/* The session that watches over a cable. */
+static void cable_print(const struct cable *cable, json_t *vni)
+{
+	static const char *const states[] = {[BFD_ADMIN_DOWN] = "admin-down",
+					     [BFD_DOWN] = "down",
+					     [BFD_INIT] = "init",
+					     [BFD_UP] = "up"};
+	const struct bfd_session *session = &cable->session;
+	char why[160];
+
+	if (cable == NULL)
+		return;
+	cable_explain(cable, why, sizeof(why));
+	json_object_set_new(
+		vni, "cable",
+		json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I}",
+			  "carrier", cable_word(cable), "detail", why, "session",
+			  states[session->state], "remote_session", states[session->remote_state],
+			  "diagnostic", session->diag, "remote_diagnostic", session->remote_diag,
+			  "discriminator", (json_int_t)session->discr, "remote_discriminator",
+			  (json_int_t)session->remote_discr, "interval_ms",
+			  bfd_session_interval_us(session) / 1000.0, "detection_ms",
+			  session->detection_us / 1000.0, "sent", (json_int_t)cable->sent,
+			  "received", (json_int_t)cable->received, "refused",
+			  (json_int_t)cable->refused, "changes", (json_int_t)cable->changes));
+}
+
 void rpc_vni_list(struct rpc_call *call)
 {
 	const struct model *model = apply_model(call->control->apply);
@@ -301,6 +329,7 @@ void rpc_vni_list(struct rpc_call *call)
 		json_object_update(vni, counters);
 		json_decref(counters);
 		state_print(overlay_vni_state(call->control->overlay, model->vnis[i]->vni), vni);
+		cable_print(cables_find(call->control->cables, model->vnis[i]->vni), vni);
 		json_array_append_new(list, vni);
 	}
 	call->result = json_pack("{s:o}", "vnis", list);

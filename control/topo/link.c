@@ -191,9 +191,9 @@ static void mtu_read(const struct value_reader *r, const struct tree_node *value
 bool link_read(struct topo *topo, const struct tree_node *value, struct topo_link *link,
 	       struct diag_list *diags)
 {
-	static const char *const keys[] = {"endpoints", "host",	  "vlan",  "vni",
-					   "mtu",	"queues", "admin", "impair",
-					   "carrier",	"flap",	  "labels"};
+	static const char *const keys[] = {"endpoints", "host",	  "vlan",     "vni",
+					   "mtu",	"queues", "admin",    "impair",
+					   "carrier",	"flap",	  "liveness", "labels"};
 	static const char *const admin_words[] = {"down", "up"};
 	static const char *const carrier_words[] = {"follow", "always"};
 	struct value_reader r = {.arena = &topo->arena, .diags = diags, .who = "link"};
@@ -234,6 +234,9 @@ bool link_read(struct topo *topo, const struct tree_node *value, struct topo_lin
 	if (item != NULL &&
 	    value_choice(&r, "carrier", item, carrier_words, ARRAY_SIZE(carrier_words), &choice))
 		link->carrier_always = choice == 1;
+	item = tree_find(value, "liveness");
+	if (item != NULL)
+		link_liveness_read(&r, item, link);
 	item = tree_find(value, "flap");
 	if (item != NULL)
 		link_flap_read(&r, item, link);

@@ -19,9 +19,13 @@
 bool link_read(struct topo *topo, const struct tree_node *value, struct topo_link *link,
 	       struct diag_list *diags);
 
-/** link_impair_read() - `impair`, for both directions or a list of two; link_impair.c */
+/** link_impair_read() - `impair`, for both directions or a list of two; link_impair.c has these three */
 void link_impair_read(const struct value_reader *r, const struct tree_node *value,
 		      struct topo_link *link);
+
+/** link_liveness_read() - `liveness: on`, or with its timers */
+void link_liveness_read(const struct value_reader *r, const struct tree_node *value,
+			struct topo_link *link);
 
 /** link_flap_read() - `flap: every 30s for 2s` */
 void link_flap_read(const struct value_reader *r, const struct tree_node *value,

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `impair`, `carrier` and `flap` of a link in a lab file. */
+/* `impair`, `flap` and `liveness` of a link in a lab file. */
 #include <stdio.h>
 #include <string.h>
 
 #include "topo/link.h"
 #include "topo/value.h"
 
-#define FLAP_MAX_US UINT64_C(86400000000)
+#define FLAP_MAX_US	      UINT64_C(86400000000)
+#define LIVENESS_MIN_US	      50000
+#define LIVENESS_MAX_US	      60000000
+#define LIVENESS_MULTIPLE_MAX 50
 
 static void word_set(const struct value_reader *r, const struct tree_node *key,
 		     const struct tree_node *value, int side, struct topo_impair *impair)
@@ -85,4 +88,49 @@ void link_flap_read(const struct value_reader *r, const struct tree_node *value,
 		link->flap_every_ms = (unsigned int)(every_us / 1000);
 		link->flap_down_ms = (unsigned int)(down_us / 1000);
 	}
+}
+
+static void liveness_mode_read(const struct value_reader *r, const struct tree_node *value,
+			       struct topo_link *link)
+{
+	static const char *const words[] = {[TOPO_LIVENESS_DEFAULT] = "default",
+					    [TOPO_LIVENESS_OFF] = "off",
+					    [TOPO_LIVENESS_ON] = "on",
+					    [TOPO_LIVENESS_AUTO] = "auto"};
+	unsigned int choice;
+
+	if (value_choice(r, "liveness", value, words, sizeof(words) / sizeof(words[0]), &choice))
+		link->liveness = (enum topo_liveness)choice;
+}
+
+void link_liveness_read(const struct value_reader *r, const struct tree_node *value,
+			struct topo_link *link)
+{
+	static const char *const keys[] = {"mode", "interval", "multiplier"};
+	const struct tree_node *item;
+	const char *text;
+	uint64_t us;
+
+	link->liveness_line = value->line;
+	if (value->kind != TREE_MAP) {
+		liveness_mode_read(r, value, link);
+		return;
+	}
+	value_keys_check(r, value, keys, sizeof(keys) / sizeof(keys[0]));
+	item = tree_find(value, "mode");
+	if (item != NULL)
+		liveness_mode_read(r, item, link);
+	item = tree_find(value, "interval");
+	if (item != NULL && value_string(r, "interval", item, &text)) {
+		if (!topo_duration_us(text, &us) || us < LIVENESS_MIN_US || us > LIVENESS_MAX_US)
+			diag_error(r->diags, item->line,
+				   "%s: `interval: %.60s` is not a time from 50ms to 60s", r->who,
+				   text);
+		else
+			link->liveness_ms = (unsigned int)(us / 1000);
+	}
+	item = tree_find(value, "multiplier");
+	if (item != NULL)
+		value_uint(r, "multiplier", item, 1, LIVENESS_MULTIPLE_MAX,
+			   &link->liveness_multiplier);
 }

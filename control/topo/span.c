@@ -325,8 +325,16 @@ void span_check(struct topo *topo, struct diag_list *diags)
 				    arena_printf(&topo->arena, "node \"%s\"", node->name),
 				    strlen(node->name), node->line, diags);
 	}
-	for (size_t i = 0; i < topo->n_links; i++)
+	for (size_t i = 0; i < topo->n_links; i++) {
+		const struct topo_link *link = &topo->links[i];
+
 		link_check(topo, &topo->links[i], diags);
+		if (link->liveness_line != 0 && !span_link_crosses(topo, link))
+			diag_error(diags, link->liveness_line,
+				   "link \"%s:%s\": `liveness` belongs to a link between hosts; "
+				   "within a host both ends are known",
+				   link->ends[0].node, link->ends[0].ifname);
+	}
 	mtus_settle(topo);
 	vnis_settle(topo, diags);
 	hosts_check(topo, diags);

@@ -189,6 +189,14 @@ struct topo_end {
 	const char *netns; /* of a TAP that a link's `host:` made; NULL: as its node says */
 };
 
+/* Whether the far end of a link between hosts is watched. */
+enum topo_liveness {
+	TOPO_LIVENESS_DEFAULT, /* on, if netloom runs at the other end and the carrier is to follow */
+	TOPO_LIVENESS_OFF,
+	TOPO_LIVENESS_ON,
+	TOPO_LIVENESS_AUTO
+};
+
 struct topo_link {
 	unsigned int line;
 	struct topo_end ends[2];
@@ -199,8 +207,12 @@ struct topo_link {
 	struct topo_impair impair[2]; /* of what each end sends */
 	unsigned int impair_line;     /* 0: a good link */
 	bool carrier_always;	      /* guests see a carrier whatever happens to the link */
-	unsigned int flap_every_ms;   /* 0: the link does not flap */
-	unsigned int flap_down_ms;    /* at the end of each period */
+	enum topo_liveness liveness;
+	unsigned int liveness_line;	  /* 0: not given */
+	unsigned int liveness_ms;	  /* 0: netloomd's default */
+	unsigned int liveness_multiplier; /* 0: likewise */
+	unsigned int flap_every_ms;	  /* 0: the link does not flap */
+	unsigned int flap_down_ms;	  /* at the end of each period */
 	struct topo_pairs labels;
 	uint32_t
 		vni; /* of a link between hosts: as the file says, or chosen from its ends' names; else 0 */
