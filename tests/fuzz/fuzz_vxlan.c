@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bfd.h"
 #include "bum.h"
 #include "checksum.h"
 #include "decap.h"
@@ -198,7 +199,7 @@ static void decap_in_row(const struct frame *f, const struct frame *alone,
 	check(infos[0].verdict == info->verdict && infos[1].verdict == info->verdict);
 	check(infos[1].drop == info->drop && infos[1].vni == info->vni &&
 	      infos[1].peer == info->peer);
-	if (info->verdict != DECAP_INNER)
+	if (info->verdict != DECAP_INNER && info->verdict != DECAP_BFD)
 		return;
 	check(alone->len == pair[1].len);
 	check(frame_out_copy(&outs[0], a, alone->len) == frame_out_copy(&outs[1], b, alone->len));
@@ -258,6 +259,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	decap_burst(table, &f, &info, 1, &scratch);
 	check_frame(&f);
 	decap_in_row(&received, &f, &info);
+	if (info.verdict == DECAP_BFD) {
+		static const struct vxlan_ip remote = {.b = {192, 0, 2, 2}};
+		struct bfd_packet control;
+
+		check(f.hdr_len >= WIRE_ETH_LEN && bfd_is_addressed(f.hdr));
+		if (bfd_frame_parse(&f, &remote, &control))
+			check(control.my_discr != 0);
+	}
 	if (info.verdict == DECAP_INNER) {
 		const struct neigh_entry *found;
 

@@ -17,6 +17,15 @@ static struct bfd_packet packet_of(uint8_t state, uint32_t mine, uint32_t yours)
 				   .required_rx_us = 300000};
 }
 
+static void assert_same(const struct bfd_packet *a, const struct bfd_packet *b)
+{
+	uint8_t x[BFD_LEN], y[BFD_LEN];
+
+	bfd_write(a, x);
+	bfd_write(b, y);
+	assert_memory_equal(x, y, BFD_LEN);
+}
+
 static void packet_survives_writing_and_reading(void **state)
 {
 	struct bfd_packet packet = packet_of(BFD_UP, 0x01020304, 0xa1a2a3a4), read;
@@ -30,7 +39,7 @@ static void packet_survives_writing_and_reading(void **state)
 	assert_int_equal(bytes[1], 3 << 6 | 0x20);
 	assert_int_equal(bytes[3], 24);
 	assert_true(bfd_parse(bytes, sizeof(bytes), &read));
-	assert_memory_equal(&read, &packet, sizeof(packet));
+	assert_same(&read, &packet);
 }
 
 static void what_the_standard_discards_is_refused(void **state)
@@ -83,7 +92,7 @@ static void frame_is_taken_from_its_sender_only(void **state)
 		assert_true(bfd_is_addressed(reply.bytes));
 		overlay_frame(&f, segs, reply.bytes, reply.len, 1500);
 		assert_true(bfd_frame_parse(&f, &addresses[v6], &read));
-		assert_memory_equal(&read, &packet, sizeof(packet));
+		assert_same(&read, &packet);
 		assert_false(bfd_frame_parse(&f, &others[v6], &read));
 		assert_false(bfd_frame_parse(&f, &addresses[!v6], &read));
 		for (uint16_t at = 12; at < reply.len; at++) { /* whatever is changed is noticed */
