@@ -4,7 +4,6 @@
 import argparse
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -83,7 +82,7 @@ def parse(arguments):
     parser.add_argument("--seconds", type=positive, default=1.0, help="length of a trial (1)")
     parser.add_argument("--quick", action="store_true", help="3 rounds of 0.3 s: does it work? No figures to publish")
     parser.add_argument("--cpus", type=cpu_pair, default=None, help="the switch's and the generator's, such as 2,3 (0,1)")
-    parser.add_argument("--only", metavar="TEXT", help="of v2v: rows with TEXT in their title, such as 1518")
+    parser.add_argument("--only", metavar="TEXT", help="of v2v, ndr, loss, back2back: rows with TEXT in their title, such as 1518")
     parser.add_argument("--generator", choices=("microguest", "testpmd"), default="microguest",
                         help="of v2v: who sends; testpmd (DPDK, virtio-user) is one that is not ours")
     parser.add_argument("--count-all", action="store_true", help="use disturbed rounds, too, and say so")
@@ -123,12 +122,18 @@ def undisturbed(document):
 
 def bench(options):
     options.build, options.tools = programs()
+    for name in options.against:
+        if PEERS[name].never:
+            raise Unavailable(f"{name} cannot be a subject: {PEERS[name].never}")
     if not os.access("/dev/kvm", os.W_OK):
         raise Unavailable("/dev/kvm cannot be used: the generators are virtual machines")
     if options.output:
         os.makedirs(options.output, exist_ok=True)
     options.scratch = tempfile.mkdtemp(prefix="netloom-bench-")
     status, documents = 0, []
+    # However we end, its standard input does, too. DPDK leaves its folders behind, which are named after us.
+    cleaner = subprocess.Popen(["sh", "-c", 'trap "" INT TERM HUP; read -r nothing; rm -rf -- "$1" /run/dpdk/*-"$2"-*', "sh",
+                                options.scratch, str(os.getpid())], stdin=subprocess.PIPE, start_new_session=True)
     try:
         for name in BENCHES if options.bench == "all" else [options.bench]:
             document = measure(name, options)
@@ -141,7 +146,8 @@ def bench(options):
             if options.output:
                 report.write(document, options.output)
     finally:
-        shutil.rmtree(options.scratch, ignore_errors=True)
+        cleaner.stdin.close()
+        cleaner.wait()
     if options.json:
         json.dump(documents if options.bench == "all" else documents[0], sys.stdout, indent=1)
         print()

@@ -10,6 +10,8 @@ import subprocess
 import time
 from typing import NamedTuple
 
+WITH_US = ("setpriv", "--pdeathsig", "KILL")  # runs a command that ends when we do, however we end
+
 
 def read(path, otherwise=""):
     try:
@@ -74,10 +76,12 @@ def steal_ticks(cpus):
 
 
 class Sample(NamedTuple):
-    """CPU time used, time spent ready to run without a CPU, and how often it was made to stop."""
+    """CPU time used, time waited for a CPU until it came, how often it left by itself and was made to, and does it want one now?"""
     cpu_ns: int
     delay_ns: int
+    voluntary: int
     involuntary: int
+    ready: bool
 
 
 class Thread:
@@ -101,11 +105,12 @@ class Thread:
                                       os.sched_param(level))
 
     def sample(self):
-        best = Sample(0, 0, 0)
+        best = Sample(0, 0, 0, 0, False)
         for folder in self.tasks():
             cpu, delay, _ = (read(folder + "/schedstat") or "0 0 0").split()
-            match = re.search(r"nonvoluntary_ctxt_switches:\s*(\d+)", read(folder + "/status"))
-            best = max(best, Sample(int(cpu), int(delay), int(match.group(1)) if match else 0))
+            status = dict(re.findall(r"^(State|\w*voluntary)\w*:\s*(\w+)", read(folder + "/status"), re.M))
+            best = max(best, Sample(int(cpu), int(delay), int(status.get("voluntary", 0)), int(status.get("nonvoluntary", 0)),
+                                    status.get("State") == "R"))
         return best
 
     def all_ns(self):

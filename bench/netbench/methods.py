@@ -3,7 +3,7 @@
 
 import contextlib
 
-from netbench.changes import COUNT_1M, LargeNetloomd, idle, learning, reconf
+from netbench.changes import COUNT_1M, LargeNetloomd, fill, idle, learning, reconf
 from netbench.delay import latency
 from netbench.pmd_rig import PmdRig
 from netbench.rfc import back2back, caching, loss, ndr
@@ -111,21 +111,6 @@ def fdb(options, progress):
     finally:
         rig.close()
     return trials, [{**result, "note": "the goal for the ratio of cycles is <= 1.6"}]
-
-
-def fill(rig, progress):
-    """Have a million stations learned; all are sent again until none is missing."""
-    entries, stuck = 0, 0
-    rig.order(1, GENERATE, src_macs=COUNT_1M, count=COUNT_1M, pps=500000)
-    rig.order(0, SINK)
-    while entries < COUNT_1M:
-        before = entries
-        progress.say(f"fdb: {entries} of {COUNT_1M} stations learned")
-        rig.offer(60, lambda: rig.guest.counters(1)["tx"] == COUNT_1M)
-        entries = rig.subject.call("status")["fdb"]["entries"]
-        stuck = stuck + 1 if entries <= before else 0
-        if stuck == 3:
-            raise Unavailable(f"netloomd has learned {entries} of {COUNT_1M} stations: no figure for a table that is not full")
 
 
 def broadcast(options, progress):

@@ -51,10 +51,15 @@ def bars(groups, xlabel, title, digits=4):
     axes.tick_params(axis="y", length=0)
     axes.invert_yaxis()
     axes.set_xlabel(xlabel)
-    if len(series) > 1:
-        axes.legend(fontsize=8, loc="best")
-    axes.set_title(title, fontsize=10, loc="left")
+    named(axes, title, len(series))
     return title, figure
+
+
+def named(axes, title, n_series):
+    """The title to the left above, what colours mean to the right."""
+    axes.set_title(title, fontsize=10, loc="left")
+    if n_series > 1:
+        axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncol=n_series, borderaxespad=0.2, columnspacing=1.2)
 
 
 def middle(value):
@@ -86,8 +91,7 @@ def curves(lines, xlabel, ylabel, title, log=False):
     else:
         axes.set_ylim(bottom=0, top=max(1, 1.1 * max(y for points in lines.values() for _, y in points)))
     axes.grid(axis="y", color=INK, alpha=0.25, linewidth=0.6)
-    axes.legend(fontsize=8)
-    axes.set_title(title, fontsize=10, loc="left")
+    named(axes, title, len(lines))
     return title, figure
 
 
@@ -108,10 +112,13 @@ def boxes(result, trials):
 def plots(document):
     """[(title, figure)] of matplotlib: what was measured side by side, then every trial of it."""
     styled()
-    made, compared = [], [r for r in document["results"] if "figures" in r and r["rounds"] > sum(r["excluded"].values())]
-    if compared:
-        made.append(bars({r["title"]: {name: of_name["mpps"] for name, of_name in r["figures"].items()} for r in compared},
-                         "Mpps, all directions in sum; median and 95 % interval", document["bench"], 3))
+    compared = [r for r in document["results"] if "figures" in r and all(of_name["mpps"]["n"] for of_name in r["figures"].values())]
+    subjects = [r for r in compared if "netloomd" in r["figures"]]
+    unit = "Mpps, all directions in sum; median and 95 % interval"
+    made = [bars({r["title"]: {name: of_name["mpps"] for name, of_name in r["figures"].items()} for r in subjects}, unit,
+                 document["bench"], 3)] if subjects else []
+    made += [bars({name: {"": of_name["mpps"]} for name, of_name in r["figures"].items()}, unit, r["title"], 3)
+             for r in compared if r not in subjects]
     for result in document["results"]:
         if result.get("bars"):
             made.append(bars(result["bars"], result["unit"], result["title"]))

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import time
 
+from netbench.machine import WITH_US
 from netbench.rig import RING, WARM_S, Rig, mac
 from netbench.subjects import Unavailable, wait_for
 from testpmd import TESTPMD, Testpmd
@@ -39,7 +40,7 @@ class PmdRig(Rig):
                 [f"net_virtio_user{i},path={path},queues=1,queue_size={RING},mac={mac(i)},server=1,mrg_rxbuf=0,in_order=1"
                  for i, path in enumerate(sockets)],
                 ["--forward-mode=mac", f"--eth-peer=0,{mac(1)}", f"--eth-peer=1,{mac(0)}", f"--txd={RING}", f"--rxd={RING}"],
-                memory=256)
+                memory=256, run_by=WITH_US)
             # It waits for the subject at each of its sockets, and the subject for it: reconnecting is what both can do.
             self.subject.start([{"name": f"p{i}", "socket": path, "vlan": vlans[i]} for i, path in enumerate(sockets)])
             self.pmd.wait_prompt()

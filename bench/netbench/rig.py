@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 
-from netbench.machine import Thread, distance_ns, tsc_hz
+from netbench.machine import WITH_US, Thread, distance_ns, tsc_hz
 from netbench.subjects import VLAN, wait_for
 from netbench.watch import Watch
 from traffic import GENERATE, SINK, Traffic
@@ -40,7 +40,7 @@ class Rig:
         self.guest = None
         try:
             self.guest = Traffic(options.build, self.directory, "t", [mac(i) for i in range(n_cards)], ring=ring,
-                                 buffer=buffer, memory=memory, cpu=options.cpus[1], tools=options.tools)
+                                 buffer=buffer, memory=memory, cpu=options.cpus[1], tools=options.tools, run_by=WITH_US)
             wait_for("the traffic microguest", self.guest.ready)
             self.vlans = vlans or [None] * n_cards
             self.subject.start([{"name": f"p{i}", "socket": self.guest.socket(i), "vlan": vlan}

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 
-from netbench.machine import Thread, read
+from netbench.machine import WITH_US, Thread, read
 
 VLAN = 10
 
@@ -40,6 +40,7 @@ class Subject:
     name = ""
     threads = ()
     switches = True
+    never = ""  # why it cannot be measured, on no machine
 
     def __init__(self, build, directory, cpu):
         self.build, self.directory, self.cpu = build, directory, cpu
@@ -47,11 +48,15 @@ class Subject:
 
     def spawn(self, command, **kwargs):
         log = open(os.path.join(self.directory, self.name + ".log"), "ab")
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory,
+        process = subprocess.Popen([*WITH_US, *command], stdout=log, stderr=log, cwd=self.directory,
                                    **{"stdin": subprocess.DEVNULL, **kwargs})
         log.close()
         self.processes.append(process)
         return process
+
+    def dpdk_prefix(self):
+        """Of the folder that DPDK makes in /run/dpdk; cli.py removes it."""
+        return f"netbench-{os.getpid()}-{os.path.basename(self.directory)}"
 
     def alive(self):
         for process in self.processes:
@@ -88,16 +93,14 @@ class Netloomd(Subject):
     name = "netloomd"
     threads = ("worker",)
 
-    def __init__(self, build, directory, cpu, poll="busy", fdb_entries=131072, together=False):
-        """@together: its control thread has the same CPU as its worker, and never the generator's"""
+    def __init__(self, build, directory, cpu, poll="busy", fdb_entries=131072):
         super().__init__(build, directory, cpu)
-        self.poll, self.fdb_entries, self.together = poll, fdb_entries, together
+        self.poll, self.fdb_entries = poll, fdb_entries
         self.rpc_file = None
 
     def start(self, ports):
         path = os.path.join(self.directory, "netloomd.sock")
-        self.spawn([*(["taskset", "-c", str(self.cpu)] if self.together else []),
-                    os.path.join(self.build, "netloomd"), "--socket", path, "--state",
+        self.spawn([os.path.join(self.build, "netloomd"), "--socket", path, "--state",
                     os.path.join(self.directory, "state.json"), "--no-huge", "--poll", self.poll, "--cpus", str(self.cpu),
                     "--fdb-entries", str(self.fdb_entries)], env={**os.environ, "NETLOOM_RUNDIR": self.directory})
         connection = socket.socket(socket.AF_UNIX)
@@ -133,6 +136,13 @@ class Netloomd(Subject):
     def flush(self):
         self.call("fdb.flush")
 
+    def control_on(self, cpu):
+        """Have all threads that are not the datapath's run on @cpu."""
+        folder = f"/proc/{self.processes[0].pid}/task"
+        for task in os.listdir(folder):
+            if not read(f"{folder}/{task}/comm").startswith(self.threads):
+                os.sched_setaffinity(int(task), {cpu})
+
     def stop(self):
         if self.rpc_file:
             self.resume()
@@ -158,7 +168,7 @@ class Testpmd(Subject):
             vdevs += ["--vdev", f"net_vhost{number},iface={port['socket']},queues=1,client=1"]
         process = self.spawn(
             ["dpdk-testpmd", "--lcores", f"0@{self.cpu},1@{self.cpu}", "--no-huge", "-m", "512", "--no-pci", "--no-telemetry",
-             "--file-prefix", os.path.basename(self.directory), "--log-level", "lib.eal:error", *vdevs, "--", "--nb-cores=1",
+             "--file-prefix", self.dpdk_prefix(), "--log-level", "lib.eal:error", *vdevs, "--", "--nb-cores=1",
              "--forward-mode=io", "--txd=1024", "--rxd=1024", "--auto-start",
              f"--total-num-mbufs={8192 * len(ports)}"], stdin=subprocess.PIPE)
         wait_for("testpmd forwards", lambda: self.alive() and any(Thread(process.pid, self.threads).tasks()))
@@ -191,12 +201,13 @@ class Ovs(Subject):
         self.spawn(["ovsdb-server", database, f"--remote=punix:{self.directory}/db.sock", "--no-chdir",
                     f"--unixctl={self.directory}/ovsdb.ctl"], env=self.environment())
         wait_for("OVS's database", lambda: self.alive() and os.path.exists(f"{self.directory}/db.sock"))
-        memory = "" if huge_pages_free() >= 300 else "--no-huge -m 768"
+        huge = huge_pages_free() >= 300
+        memory = "--in-memory" if huge else "--no-huge -m 768"
         mask = hex(1 << self.cpu)
         self.vsctl("--no-wait", "init", "--", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
                    f"other_config:pmd-cpu-mask={mask}", f"other_config:dpdk-lcore-mask={mask}",
-                   f'other_config:dpdk-extra="--no-pci --no-telemetry --file-prefix {os.path.basename(self.directory)} {memory}"',
-                   *([] if memory else ["other_config:dpdk-socket-mem=512"]), "other_config:vhost-sock-dir=.")
+                   f'other_config:dpdk-extra="--no-pci --no-telemetry --file-prefix {self.dpdk_prefix()} {memory}"',
+                   *([] if not huge else ["other_config:dpdk-socket-mem=512"]), "other_config:vhost-sock-dir=.")
         self.spawn([vswitchd, f"unix:{self.directory}/db.sock", "--no-chdir", f"--unixctl={self.directory}/vswitchd.ctl",
                     f"--pidfile={self.directory}/vswitchd.pid"], env=self.environment())
         self.vsctl("add-br", "sw", "--", "set", "bridge", "sw", "datapath_type=netdev", "other_config:mac-table-size=1048576")
@@ -215,11 +226,8 @@ class Ovs(Subject):
 
 class LinuxBridge(Subject):
     name = "linux-bridge"
-
-    def start(self, ports):
-        raise Unavailable("the kernel's bridge has no vhost-user ports, and its way to a virtual machine, vhost-net, is not "
-                          "on this machine" if not os.path.exists("/dev/vhost-net") else
-                          "the kernel's bridge has no vhost-user ports: it cannot be given the same rings")
+    never = ("the kernel's bridge has no vhost-user ports, so that it cannot be given the same rings. Virtual machines reach it through "
+             "TAP interfaces and vhost-net: threads of the kernel, of which there is one more for each port")
 
 
 PEERS = {"ovs-dpdk": Ovs, "testpmd": Testpmd, "linux-bridge": LinuxBridge}

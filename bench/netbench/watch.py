@@ -35,16 +35,25 @@ class Watch:
     def end(self):
         """share, vcpu_share: how much of the time each thread had its CPU, or did not want it; cpu_ns: what the subject's used."""
         seconds, after = time.monotonic() - self.began, self.sample()
-        more = [[new - old for new, old in zip(now, then)] for now, then in zip(after[0], self.before[0])]
-        cpu_ns, waited_ns, involuntary = zip(*more)
         own_ns = max(after[1] - self.before[1], 0) if self.crowded else 0
         ticks = [now - then for now, then in zip(after[2], self.before[2])]
-        shares = shares_of(waited_ns, own_ns, ticks, seconds)
-        return {"seconds": seconds, "share": shares[0], "vcpu_share": shares[1], "cpu_ns": cpu_ns[0],
-                "involuntary": sum(involuntary), "steal_ticks": sum(ticks)}
+        both = list(zip(self.before[0], after[0]))
+        shares = shares_of([waited_ns(*samples, seconds) for samples in both], own_ns, ticks, seconds)
+        delays_ns = sum(now.delay_ns - then.delay_ns for then, now in both)
+        return {"seconds": seconds, "share": shares[0], "vcpu_share": shares[1], "waited_us": max(delays_ns - own_ns, 0) / 1e3,
+                "cpu_ns": both[0][1].cpu_ns - both[0][0].cpu_ns, "steal_ticks": sum(ticks),
+                "involuntary": sum(now.involuntary - then.involuntary for then, now in both)}
 
 
-def shares_of(waited_ns, own_ns, ticks, seconds):
-    """What is left of @seconds for each thread: @waited_ns, but all together at most what was not our @own_ns, and @ticks of steal."""
-    foreign_ns = max(sum(waited_ns) - own_ns, 0)
-    return [1 - min((min(waited, foreign_ns) / 1e9 + n * TICK_S) / seconds, 1) for waited, n in zip(waited_ns, ticks)]
+def waited_ns(before, after, seconds):
+    """For its CPU, of @seconds between two samples. Who never slept did nothing else when it did not run, even if it waits still."""
+    if before.ready and after.ready and before.voluntary == after.voluntary:
+        return max(seconds * 1e9 - (after.cpu_ns - before.cpu_ns), 0)
+    return after.delay_ns - before.delay_ns
+
+
+def shares_of(waited, own_ns, ticks, seconds):
+    """What is left of @seconds for each thread: what it @waited, but all together at most what was not our @own_ns; or @ticks of
+    steal, where those are more: a kernel may count them twice."""
+    foreign_ns = max(sum(waited) - own_ns, 0)
+    return [1 - min(max(min(of_thread, foreign_ns) / 1e9, n * TICK_S) / seconds, 1) for of_thread, n in zip(waited, ticks)]

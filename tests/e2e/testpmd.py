@@ -22,13 +22,13 @@ class Testpmd:
 
     serial = 0
 
-    def __init__(self, directory, name, cpu, vdevs, options=(), memory=64):
+    def __init__(self, directory, name, cpu, vdevs, options=(), memory=64, run_by=()):
         Testpmd.serial += 1
         self.name = name
         self.text = ""
         self.prefix = f"e2e-{os.getpid()}-{Testpmd.serial}"
         command = [
-            TESTPMD, "--lcores", f"0@{cpu},1@{cpu}", "--no-huge", "-m", str(memory), "--no-pci", "--no-telemetry",
+            *run_by, TESTPMD, "--lcores", f"0@{cpu},1@{cpu}", "--no-huge", "-m", str(memory), "--no-pci", "--no-telemetry",
             "--file-prefix", self.prefix, "--log-level", "lib.eal:error"]
         for vdev in vdevs:
             command += ["--vdev", vdev]

@@ -64,11 +64,11 @@ def bucket_cycles(index):
 class Traffic:
     """One microguest. @directory holds its sockets and files; @cards is a list of MAC addresses.
 
-    @build is where vm-runner is, @tools where guests/ is, if elsewhere.
+    @build is where vm-runner is, @tools where guests/ is, if elsewhere. @run_by: a command that runs commands.
     """
 
     def __init__(self, build, directory, name, cards, ring=256, buffer=2048, memory="16M", cpu=None, options=(),
-                 tools=None):
+                 tools=None, run_by=()):
         self.name = name
         self.directory = directory
         self.macs = list(cards)
@@ -87,7 +87,7 @@ class Traffic:
         if cpu is not None:
             command = ["taskset", "-c", str(cpu), *command]
         with open(self.log + ".vm", "ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen([*run_by, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def socket(self, which):
         return os.path.join(self.directory, f"{self.name}.{which}")

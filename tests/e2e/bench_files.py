@@ -1,0 +1,71 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""What test_bench.sh has had written to a folder: does all of it parse, and does it say what was measured?"""
+
+import csv
+import html.parser
+import json
+import os
+import sys
+import xml.etree.ElementTree as xml
+
+BENCHES = {"v2v", "ndr", "loss", "back2back", "caching"}
+
+
+class Page(html.parser.HTMLParser):
+    """Counts plots; a report needs nothing that is not in it."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.plots, self.text = [], 0, ""
+
+    def handle_starttag(self, tag, attrs):
+        self.plots += tag == "svg"
+        assert not any(name == "src" or name == "href" and value.startswith("http") for name, value in attrs), (tag, attrs)
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert tag in self.open, f"</{tag}> without <{tag}>"
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def figures_of(bench, document):
+    """Each must have measured something; how much is the machine's business."""
+    for result in document["results"]:
+        if "figures" in result:
+            yield from (figures["mpps"]["median"] for figures in result["figures"].values())
+        else:
+            yield from (value["median"] for what, value in result["values"].items() if "lost" not in what)
+        assert bench != "loss" or all(point[0] > 0 for line in result["curves"].values() for point in line), result
+    assert bench != "caching" or document["results"][0]["values"]["netloomd, addresses"]["median"] >= 1024
+
+
+def check(folder, bench):
+    base = os.path.join(folder, bench)
+    with open(base + ".json") as file:
+        document = json.load(file, parse_constant=lambda what: sys.exit(f"{base}.json: {what} is not JSON"))
+    figures = list(figures_of(bench, document))
+    assert all(figure > 0 for figure in figures), (bench, figures)
+    with open(base + ".csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(document["trials"]) > 0 and all(None not in row for row in rows), bench
+    assert all("share" in row and 0 <= float(row["share"]) <= 1 for row in rows), bench
+    assert xml.parse(base + "-0.svg").getroot().tag.endswith("svg")
+    with open(base + "-0.png", "rb") as file:
+        assert file.read(8) == b"\x89PNG\r\n\x1a\n"
+
+
+def main(folder):
+    written = {name.removesuffix(".json") for name in os.listdir(folder) if name.endswith(".json")}
+    assert written >= BENCHES, written
+    for bench in written:
+        check(folder, bench)
+    page = Page()
+    with open(os.path.join(folder, "report.html")) as file:
+        page.feed(file.read())
+    assert page.plots >= 1 and "To repeat: netloom bench" in page.text and "Environment" in page.text, page.text
+
+
+main(sys.argv[1])

@@ -1,0 +1,143 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The rules of netloom bench that need no switch: what is a disturbance, and what is a difference. For test_bench.sh."""
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from types import SimpleNamespace
+
+TOP = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..")
+sys.path[:0] = [os.path.join(TOP, part) for part in ("bench", "tests/guests", "tests/e2e")]
+
+from netbench import cli, compare, report  # noqa: E402
+from netbench.machine import Sample, Thread  # noqa: E402
+from netbench.stats import spread, summary  # noqa: E402
+from netbench.trials import Counted, why_not  # noqa: E402
+from netbench.watch import Watch, shares_of, waited_ns  # noqa: E402
+
+BUSY, ASLEEP = "while :; do :; done", "sleep 60 & wait"
+OPTIONS = SimpleNamespace(count_all=False)
+
+
+@contextlib.contextmanager
+def running(cpu, *scripts):
+    """Shells pinned to @cpu."""
+    processes = [subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(cpu), "sh", "-c", script])
+                 for script in scripts]
+    try:
+        for process in processes:
+            while not open(f"/proc/{process.pid}/comm").read().startswith("sh"):
+                time.sleep(0.01)
+        yield [process.pid for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def watched(pids, of_it, seconds=0.5):
+    """A Watch of the first two of @pids, where all in @of_it belong to the measurement."""
+    cpus = sorted(os.sched_getaffinity(0))[:2]
+    watch = Watch(Thread(pids[0], ("sh",)), Thread(pids[1], ("sh",)), of_it, cpus)
+    watch.crowded = True
+    watch.begin()
+    time.sleep(seconds)
+    return watch.end()
+
+
+def who_sleeps_is_not_disturbed():
+    first, second = sorted(os.sched_getaffinity(0))[:2]
+    with running(first, ASLEEP) as one, running(second, ASLEEP) as other:
+        got = watched(one + other, one + other)
+        assert got["cpu_ns"] < 0.1e9 and not why_not([{**got, "share": got["share"]}]), got
+
+
+def who_waits_for_others_is_disturbed():
+    first, second = sorted(os.sched_getaffinity(0))[:2]
+    with running(first, BUSY, BUSY, BUSY) as three, running(second, ASLEEP) as other:
+        got = watched(three[:1] + other, three[:1] + other)
+        assert got["share"] < 0.9 and why_not([got]) == "a subject had less than 90 % of its CPU", got
+
+
+def who_still_waits_is_disturbed():
+    """What a thread waits is only counted when it gets the CPU."""
+    at_first = Sample(5000, 70, 3, 2, True)
+    assert waited_ns(at_first, at_first._replace(cpu_ns=5000 + 10**8), 1.0) == 9 * 10**8
+    assert waited_ns(at_first, at_first._replace(delay_ns=170, ready=False), 1.0) == 100
+    assert waited_ns(at_first, at_first._replace(voluntary=4), 1.0) == 0
+
+
+def own_threads_are_no_disturbance():
+    second = 1e9
+    assert shares_of([0.3 * second, 0], 0.3 * second, [0, 0], 1) == [1, 1]
+    assert shares_of([0.3 * second, 0.2 * second], 0.3 * second, [0, 0], 1) == [0.8, 0.8]
+    assert shares_of([0.3 * second, 0], 0, [0, 0], 1) == [0.7, 1]
+    assert shares_of([0, 0], 0, [0, 20], 1)[1] == 1 - 20 / os.sysconf("SC_CLK_TCK")
+
+
+def what_is_left_out_is_counted():
+    counted = Counted(OPTIONS)
+    good, bad = {"share": 0.95, "vcpu_share": 1.0, "frames": 7}, {"share": 1.0, "vcpu_share": 0.5, "frames": 7}
+    assert counted.use([good]) and not counted.use([good, bad]) and not counted.use([{**good, "frames": 0}])
+    assert not counted.use([{**good, "distance_ns": 100}, {**good, "distance_ns": 400}])
+    assert counted.result()["rounds"] == 4 and sum(counted.result()["excluded"].values()) == 3, counted.result()
+    everything = Counted(SimpleNamespace(count_all=True))
+    assert everything.use([bad]) and not everything.use([{**good, "frames": 0}])
+
+
+def document(results):
+    return {"bench": "b", "environment": {"cpu": "one"}, "cpus": [0, 1], "rounds": 1, "seconds": 1, "took_s": 1, "command": "",
+            "count_all": False, "results": results, "trials": []}
+
+
+def compared(old, new):
+    """{what: verdict} of two lists of results."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, name) for name in ("old", "new")]
+        for path, results in zip(paths, (old, new)):
+            with open(path, "w") as file:
+                json.dump(document(results), file)
+        return {line.split(", ", 1)[1].split(": ")[0]: line.rsplit(": ", 1)[1] for line in compare.text(*paths).splitlines()}
+
+
+def differences_are_what_does_not_overlap():
+    def table(mpps, lost, once, none=()):
+        values = {"Mpps": (spread(mpps, 0.01), True), "lost": (spread(lost), False), "once": (spread([once]), True),
+                  "none": (spread(list(none)), True)}
+        return [{"title": "t", "values": {what: {**value, "higher_is_better": higher} for what, (value, higher) in values.items()}}]
+
+    assert compared(table([5, 5.1], [0, 0], 100), table([5.15, 5.2], [3, 4], 110)) == {
+        "Mpps": "no difference", "lost": "worse", "once": "no difference", "none": "not comparable, nothing undisturbed was measured"}
+    assert compared(table([5, 5.1], [3, 4], 100), table([6, 6.1], [0, 1], 200, [1])) == {
+        "Mpps": "better", "lost": "better", "once": "better", "none": "not comparable, nothing undisturbed was measured"}
+
+    def paired(mpps, cycles):
+        figures = {"mpps": summary(mpps), "cycles": summary(cycles)}
+        return [{"title": "t", "figures": {"netloomd": figures}, "ratios": {"peer": figures}},
+                {"title": "u", "figures": {"netloomd": figures}, "ratios": {}}]
+
+    assert compared(paired([2, 2.1, 2.2], [3, 3.1]), paired([1, 1.1, 1.2], [3, 3.1])) == {
+        "peer, ratio of Mpps": "worse", "peer, ratio of cycles": "no difference", "netloomd, Mpps": "worse",
+        "netloomd, cycles per frame": "no difference"}
+
+
+def nothing_to_show_is_shown():
+    """A run of which nothing is left has a table, too."""
+    empty = {figure: summary([]) for figure in ("mpps", "cycles")}
+    result = {"title": "t", "rounds": 2, "excluded": {"why": 2}, "figures": {"netloomd": empty}, "ratios": {"netloomd": empty},
+              "ratio_title": "over", "generator_busy": {"netloomd": None}, "generator_limited": [], "floor": {"mpps": None}}
+    shown = io.StringIO(report.text(document([result]))).read()
+    assert "left out, 2 of 2 runs: why" in shown, shown
+    assert not cli.undisturbed(document([result]))
+
+
+if __name__ == "__main__":
+    for test in (who_sleeps_is_not_disturbed, who_waits_for_others_is_disturbed, who_still_waits_is_disturbed, own_threads_are_no_disturbance,
+                 what_is_left_out_is_counted, differences_are_what_does_not_overlap, nothing_to_show_is_shown):
+        test()
