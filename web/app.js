@@ -175,6 +175,9 @@ scene.addEventListener("hover", ({ detail: what }) => {
 	tip.style.top = `${Math.min(what.y + 16, $("scene").clientHeight - tip.offsetHeight - 8)}px`;
 });
 
+// The panel says more, and opens where the tip may be.
+scene.addEventListener("select", () => $("tip").hidden = true);
+
 // ---- keys
 
 function step(by) {

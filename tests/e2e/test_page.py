@@ -156,6 +156,7 @@ def links_show_their_load(page):
     page.until("the colour of load", "netloom.scene.linkColour(%s) !== netloom.scene.colour('load0')" % S1_S2)
     page.click_link("page/s1", "page/s2")
     page.shows("#panel h2", "s1:up – s2:up")
+    assert not page.get("#tip").is_displayed(), "the tip lies over the panel"
     page.shows("#panel", "trunk 10, 20")
     page.shows("#panel .figure", "p/s")
     page.shows("#panel table", "frames")
