@@ -12,6 +12,7 @@
 #include "worker.h"
 
 #define SEND_AT_ONCE   8
+#define TRIES	       64
 #define OLD_NS	       200000000 /* a packet that has waited for so long says nothing any more */
 #define SOURCE_FIRST   49152	 /* RFC 5881 §4 */
 #define SOURCES	       16384
@@ -39,13 +40,18 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* For workers. */
+/* For workers: the control thread has it for the time of a few copies, unless it is kept from its CPU just then. */
 static bool ring_try(struct ring *ring)
 {
-	return !atomic_flag_test_and_set_explicit(&ring->busy, memory_order_acquire);
+	for (int i = 0; i < TRIES; i++) {
+		if (!atomic_flag_test_and_set_explicit(&ring->busy, memory_order_acquire))
+			return true;
+		__builtin_ia32_pause();
+	}
+	return false;
 }
 
-/* For the control thread: a worker has it for the time of a few copies. */
+/* For the control thread, which may wait for a worker. */
 static void ring_take(struct ring *ring)
 {
 	while (!ring_try(ring))

@@ -157,6 +157,10 @@ def arrives(sender, receiver, frame):
     wait_for(f"the frame {frame[:20].hex()}", once)
 
 
+def has_carrier(netns, ifname):
+    return "NO-CARRIER" not in run("ip", "link", "show", ifname, netns=netns).stdout
+
+
 def frames():
     source = bytes.fromhex("020000000001")
     body = bytes(range(60))
@@ -176,10 +180,12 @@ def a_vlan_and_a_cable_cross(lab):
         assert "add      vni 10010" in said[0], said[0]
         reachable(pair.a, "10.0.10.2")
         reachable(pair.a, "10.0.20.2")
+        wait_for("the cable's carrier", lambda: has_carrier(pair.a, "eth2") and has_carrier(pair.b, "eth2"))
         for host in pair.hosts:
             assert "every pair is as the lab file says" in host.do("test", "pair")
             link = host.link("a:eth2")
-            assert link["kind"] == "vxlan" and link["state"] == "up" and link["vni"] >= 0x800000, link
+            assert link["kind"] == "vxlan" and link["vni"] >= 0x800000, link
+            wait_for("the cable to be up", lambda h=host: h.link("a:eth2")["state"] == "up")
             assert "tap" in host.do("ps")
         assert pair.hosts[0].link("a:eth2")["vni"] == pair.hosts[1].link("a:eth2")["vni"]
         one, two = packet_socket(pair.a, "eth2"), packet_socket(pair.b, "eth2")
@@ -215,6 +221,25 @@ def a_vlan_and_a_cable_cross(lab):
         pair.hosts[0].do("link", "set", "pair/a:eth2", "down")
         assert pair.hosts[0].link("a:eth2")["state"] == "admin down"
         wait_for("the cable's cut", lambda: not pings(pair.b, "10.0.20.1"))
+        wait_for("the cut to be seen on the other host", lambda: not has_carrier(pair.b, "eth2"))
+        wait_for("what show links says", lambda: pair.hosts[1].link("a:eth2")["state"] == "other end down")
+        assert has_carrier(pair.b, "eth1")
+        pair.hosts[0].do("link", "set", "pair/a:eth2", "up")
+        wait_for("the other end's carrier", lambda: has_carrier(pair.b, "eth2"))
+        wait_for("what show links says", lambda: pair.hosts[1].link("a:eth2")["state"] == "up")
+
+        print("  a host takes its part down; a cable that is always up stays so", flush=True)
+        always = SPANNED.replace('"b:eth2"] }}', '"b:eth2"], carrier: always }}')
+        for host in pair.hosts:
+            assert re.search("change +vni", host.up(pair.text(always)))
+        pair.hosts[1].do("down", "pair")
+        assert has_carrier(pair.a, "eth2") and pair.hosts[0].link("a:eth2")["state"] == "up"
+        pair.hosts[0].up(pair.text(SPANNED))
+        wait_for("the end of the carrier", lambda: not has_carrier(pair.a, "eth2"))
+        assert pair.hosts[0].link("a:eth2")["state"] == "other host not heard"
+        assert "has not answered yet" in pair.hosts[0].do("show", "vnis")
+        pair.hosts[1].up(pair.text(SPANNED))
+        wait_for("the carrier", lambda: has_carrier(pair.a, "eth2") and has_carrier(pair.b, "eth2"))
         pair.down()
 
 
@@ -228,7 +253,7 @@ def cables_end_at_switches_over_ipv6(lab):
         assert float(re.search(r"time=([0-9.]+)", rtt).group(1)) >= 20, rtt  # what each switch sends is late
         for host in pair.hosts:
             assert "every pair is as the lab file says" in host.do("test", "pair")
-            assert host.link("sw1:up")["state"] == "up"
+            wait_for("the trunk to be up", lambda h=host: h.link("sw1:up")["state"] == "up")
         pair.down()
 
 

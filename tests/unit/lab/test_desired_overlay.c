@@ -40,7 +40,11 @@ static const char lab[] =
 	"    - { endpoints: ['b:eth1', 's:p2'], vlan: { access: 10 } }\n"
 	"    - { endpoints: ['a:eth2', 'b:eth2'], vni: 77, mtu: 1400 }\n"
 	"    - { endpoints: ['t:up', 'u:up'], vni: 78, vlan: { trunk: [10, 20] }, impair: { delay: "
-	"20ms } }\n";
+	"20ms } }\n"
+	"    - { endpoints: ['t:p3', 'b:eth3'], vni: 79, carrier: always }\n"
+	"    - { endpoints: ['t:p4', 'b:eth4'], vni: 80, liveness: { mode: auto, interval: 50ms, "
+	"multiplier: 5 } }\n"
+	"    - { endpoints: ['t:p5', 'b:eth5'], vni: 81, liveness: off }\n";
 
 static struct topo topo;
 
@@ -103,10 +107,10 @@ static void each_host_gets_its_part(void **state)
 
 	(void)state;
 	assert_int_equal(json_array_size(json_object_get(params, "switches")),
-			 4); /* s, t, 77, 78 */
-	assert_int_equal(json_array_size(json_object_get(params, "ports")), 5);
+			 7); /* s, t, and those of five cables */
+	assert_int_equal(json_array_size(json_object_get(params, "ports")), 11);
 	assert_int_equal(json_array_size(json_object_get(params, "vteps")), 1);
-	assert_int_equal(json_array_size(json_object_get(params, "vnis")), 3);
+	assert_int_equal(json_array_size(json_object_get(params, "vnis")), 6);
 	expect(find(params, "ports", "type", "uplink"), "name", "\"lab/hostA:eth0\"");
 	expect(find(params, "ports", "type", "uplink"), "local", "[\"192.0.2.1\"]");
 	expect(find(params, "vteps", "name", "lab/hostB"), "remote", "\"192.0.2.2\"");
@@ -165,6 +169,24 @@ static void a_cable_between_hosts_is_a_switch_that_touches_nothing(void **state)
 	expect(vni, "tag", "\"keep\"");
 	expect(vni, "learning", "false");
 	expect(vni, "mtu", "1400");
+	expect(vni, "liveness", "\"on\"");
+	assert_null(json_object_get(vni, "liveness_ms"));
+	json_decref(params);
+}
+
+static void a_cable_is_watched_unless_its_carrier_is_not_to_follow(void **state)
+{
+	json_t *params = params_of("hostA");
+	const json_t *vni = find(params, "vnis", "vni", "80");
+
+	(void)state;
+	expect(find(params, "vnis", "vni", "78"), "liveness", "\"on\"");
+	expect(find(params, "vnis", "vni", "79"), "liveness", "\"off\"");
+	expect(find(params, "vnis", "vni", "81"), "liveness", "\"off\"");
+	expect(vni, "liveness", "\"auto\"");
+	expect(vni, "liveness_ms", "50");
+	expect(vni, "liveness_multiplier", "5");
+	assert_null(json_object_get(find(params, "vnis", "vni", "10010"), "liveness"));
 	json_decref(params);
 }
 
@@ -204,6 +226,7 @@ int main(void)
 		cmocka_unit_test(each_host_gets_its_part),
 		cmocka_unit_test(a_host_that_shares_nothing_needs_no_uplink),
 		cmocka_unit_test(a_cable_between_hosts_is_a_switch_that_touches_nothing),
+		cmocka_unit_test(a_cable_is_watched_unless_its_carrier_is_not_to_follow),
 		cmocka_unit_test(a_cable_between_switches_is_patched_in_on_both_hosts),
 	};
 

@@ -89,6 +89,26 @@ static void bad_vnis_are_refused_all_at_once(void **state)
 	parsed_free(p);
 }
 
+static void liveness_is_for_cables_between_hosts(void **state)
+{
+	struct parsed *p =
+		parse(HOSTS "    h2: { kind: vm, host: a }\n" VMS "  links:\n"
+			    "    - { endpoints: ['ha:e1', 'hb:e1'], liveness: auto }\n"
+			    "    - { endpoints: ['ha:e2', 'h2:e2'], liveness: on }\n"
+			    "    - { endpoints: ['ha:e3', 'hb:e3'], liveness: perhaps }\n"
+			    "    - { endpoints: ['ha:e4', 'hb:e4'], liveness: { interval: 49ms, "
+			    "multiplier: 51, often: yes } }\n");
+
+	(void)state;
+	assert_int_equal(p->topo.links[0].liveness, TOPO_LIVENESS_AUTO);
+	expect_finding(p, 13, "`liveness` belongs to a link between hosts");
+	expect_finding(p, 14, "perhaps");
+	expect_finding(p, 15, "`interval: 49ms` is not a time from 50ms to 60s");
+	expect_finding(p, 15, "multiplier");
+	expect_finding(p, 15, "unknown key `often`");
+	parsed_free(p);
+}
+
 static uint32_t vni_of(const char *links, const char *node, const char *ifname)
 {
 	struct parsed *p;
@@ -272,6 +292,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_forms_of_vxlan_mean_the_same),
 		cmocka_unit_test(bad_vnis_are_refused_all_at_once),
+		cmocka_unit_test(liveness_is_for_cables_between_hosts),
 		cmocka_unit_test(a_links_vni_comes_from_the_names_of_its_ends),
 		cmocka_unit_test(many_links_get_vnis_of_their_own),
 		cmocka_unit_test(a_link_is_where_its_ends_are),
