@@ -348,10 +348,16 @@ void workers_wake(void)
 
 void workers_quiesce(void)
 {
+	/*
+	 * One at a time: of two that wait for the same workers, rte_rcu_qsbr_check() lets the second go by a note of the first
+	 * (acked_token) that is neither read atomically nor ordered after what the workers did.
+	 */
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 	uint64_t token;
 
 	if (atomic_load(&workers.n) == 0)
 		return;
+	pthread_mutex_lock(&one_at_a_time);
 	/*
 	 * What the caller stored before is seen by every worker that comes online after the check below has found it
 	 * offline: the other half is the fence of rte_rcu_qsbr_thread_online().
@@ -360,6 +366,7 @@ void workers_quiesce(void)
 	token = rte_rcu_qsbr_start(workers.qsbr);
 	while (rte_rcu_qsbr_check(workers.qsbr, token, false) == 0)
 		usleep(20); /* a worker may share our CPU */
+	pthread_mutex_unlock(&one_at_a_time);
 }
 
 void workers_notify_control(void)

@@ -134,7 +134,7 @@ static inline void stress_tx(struct port *port, uint16_t queue, struct frame_out
 
 static inline int stress_fd(struct port *port, uint16_t queue)
 {
-	return atomic_load_explicit(&stress_port(port)->queues[queue].fd, memory_order_relaxed);
+	return atomic_load(&stress_port(port)->queues[queue].fd);
 }
 
 /* Relaxed, and a fence as between a driver and a device: the atomics shall not order the plain memory by the way. */

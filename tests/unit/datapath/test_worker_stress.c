@@ -23,8 +23,12 @@
 #include "probe/probe.h"
 #include "unit/datapath/stress_port.h"
 
-#define WORKERS	     4
-#define ROUNDS	     1500
+#define WORKERS 4
+#ifdef __SANITIZE_THREAD__
+#define ROUNDS 120 /* twenty times slower */
+#else
+#define ROUNDS 800
+#endif
 #define FRAMES_ROUND 300 /* at least, between two changes */
 #define WAITING_MAX  96	 /* frames of one queue */
 #define WAIT_NS	     (100 * CLOCK_NS_PER_SECOND)
