@@ -50,7 +50,8 @@ void overlay_publish(struct overlay_view *next)
 	const struct overlay_view *previous;
 
 	/* Before the first view is there, nobody counts; threads come and go only with the datapath. */
-	overlay_workers_many = datapath_n_workers() > 1;
+	if (atomic_load(&overlay.view) == NULL)
+		overlay_workers_many = datapath_n_workers() > 1;
 	previous = atomic_exchange(&overlay.view, next);
 	if (previous == NULL)
 		return;

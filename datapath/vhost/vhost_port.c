@@ -129,7 +129,7 @@ static void vhost_port_tx(struct port *port, uint16_t queue, struct frame_out *o
 	if (atomic_load_explicit(&ring->active, memory_order_acquire)) {
 		signal = ring_tx(&ring->ring, out, n);
 		if (signal)
-			port->txq[queue].wakeups++;
+			stats_add(&port->txq[queue].wakeups, 1);
 		if (ring->ring.broken)
 			vhost_ring_break(dev, ring);
 	} else {
