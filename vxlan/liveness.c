@@ -141,7 +141,7 @@ static bool send_prepare(const struct overlay_view *view, const struct liveness_
 
 static void send_one(const struct overlay_view *view, const struct liveness_event *event)
 {
-	struct reply reply;
+	struct reply reply = {.len = 0};
 	struct frame_out out;
 	struct encap_dest dest;
 	struct frame f;
