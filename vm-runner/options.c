@@ -34,7 +34,7 @@ static const char help[] =
 	"  --cpus N           1 to 64, default 1\n"
 	"  --hugepages        memory in 2 MiB hugepages, all reserved at start\n"
 	"  --net socket=PATH,mac=MAC[,id=NAME][,queues=N][,mtu=N][,link=up|down]\n"
-	"        [,queue_size=N][,offloads=auto|on|off]\n"
+	"        [,queue_size=N][,offloads=auto|on|off][,packed=on|off]\n"
 	"                     a network card; we listen on PATH and the switch connects, as often "
 	"as\n"
 	"                     it likes. Up to 32. queues: pairs, 1 to 16\n"
@@ -221,11 +221,12 @@ int options_net_parse(struct net_options *net, char *text, struct err *err)
 {
 	static const char *const states[] = {"down", "up"};
 	static const char *const offloads[] = {"auto", "on", "off"};
-	struct key keys[] = {{"socket", true, NULL},	  {"mac", true, NULL},
-			     {"id", false, NULL},	  {"queues", false, NULL},
-			     {"mtu", false, NULL},	  {"link", false, NULL},
-			     {"queue_size", false, NULL}, {"offloads", false, NULL}};
-	unsigned int link = 1, offload = NET_OFFLOADS_AUTO;
+	static const char *const switched[] = {"off", "on"};
+	struct key keys[] = {
+		{"socket", true, NULL},	     {"mac", true, NULL},	{"id", false, NULL},
+		{"queues", false, NULL},     {"mtu", false, NULL},	{"link", false, NULL},
+		{"queue_size", false, NULL}, {"offloads", false, NULL}, {"packed", false, NULL}};
+	unsigned int link = 1, offload = NET_OFFLOADS_AUTO, packed = 0;
 	int rc = keys_parse("--net", text, keys, sizeof(keys) / sizeof(keys[0]), err);
 
 	if (rc == 0)
@@ -236,12 +237,15 @@ int options_net_parse(struct net_options *net, char *text, struct err *err)
 		rc = choice_parse("--net: link", keys[5].value, states, 2, &link, err);
 	if (rc == 0 && keys[7].value)
 		rc = choice_parse("--net: offloads", keys[7].value, offloads, 3, &offload, err);
+	if (rc == 0 && keys[8].value)
+		rc = choice_parse("--net: packed", keys[8].value, switched, 2, &packed, err);
 	if (rc)
 		return rc;
 	net->socket = keys[0].value;
 	net->id = keys[2].value;
 	net->link_up = link == 1;
 	net->offloads = (enum net_offloads)offload;
+	net->packed = packed == 1;
 	if (net->id && strlen(net->id) > 63)
 		return err_set(err, EINVAL, "--net: id \"%s\" is longer than 63 characters",
 			       net->id);

@@ -47,6 +47,8 @@ def make_blocking(fd):
 
 
 class FrontEnd:
+    F_RING = 0  # feature bits of the rings' layout
+
     def __init__(self, path, limit=10, huge=False):
         size = HUGE if huge else MEMORY
         self.sock = socket.socket(socket.AF_UNIX)
@@ -116,7 +118,7 @@ class FrontEnd:
     def negotiate(self):
         self.send(SET_OWNER)
         self.ask(GET_FEATURES)
-        self.send(SET_FEATURES, struct.pack("<Q", 1 << F_VERSION_1 | 1 << F_PROTOCOL))
+        self.send(SET_FEATURES, struct.pack("<Q", 1 << F_VERSION_1 | 1 << F_PROTOCOL | self.F_RING))
         self.ask(GET_PROTOCOL_FEATURES)
         self.send(SET_PROTOCOL_FEATURES, struct.pack("<Q", 1 << P_MQ | 1 << P_REPLY_ACK | 1 << P_INFLIGHT))
 
@@ -127,7 +129,7 @@ class FrontEnd:
         """Done with answers: None as soon as the connection ended."""
         base = 0x4000 * ring
         steps = [(SET_VRING_NUM, struct.pack("<II", ring, SIZE), ()),
-                 (SET_VRING_BASE, struct.pack("<II", ring, 0), ()),
+                 (SET_VRING_BASE, struct.pack("<II", ring, self.base(ring)), ()),
                  (SET_VRING_ADDR, struct.pack("<IIQQQQ", ring, 0, base, base + 0x2000, base + 0x1000, 0), ()),
                  (SET_VRING_CALL, struct.pack("<Q", ring), [self.call[ring]]),
                  (SET_VRING_KICK, struct.pack("<Q", ring), [self.kick[ring]]),
@@ -136,6 +138,10 @@ class FrontEnd:
             if self.ack(*step) is None:
                 return None
         return 0
+
+    def base(self, ring):
+        """Where the switch begins: at what it has not given back."""
+        return self.load16(0x4000 * ring + 0x2000 + 2)
 
     def start(self, size=MEMORY):
         self.negotiate()

@@ -7,10 +7,13 @@
  *
  * Input: pairs of a length byte and that many bytes, each pair what one recv() yields.
  */
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "vhost/phase.h"
 #include "vhost/proto.h"
@@ -24,7 +27,7 @@ static uint8_t used_ring[64] __attribute__((aligned(8)));
 static void run_fill(struct vhost_run *run)
 {
 	memset(run, 0, sizeof(*run));
-	run->features = 0x1ffffffff;
+	run->features = 0x5ffffffff; /* packed rings, too */
 	run->mtu = 1500;
 	run->n_rings = 4;
 	for (int i = 0; i < run->n_rings; i++)
@@ -34,6 +37,17 @@ static void run_fill(struct vhost_run *run)
 						    .used = used_ring,
 						    .kick_fd = 0,
 						    .call_fd = -1};
+}
+
+/* What a sound back-end sends along with in-flight memory. */
+static int memory_file(void)
+{
+	int fd = memfd_create("inflight", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || ftruncate(fd, 8192) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) < 0)
+		abort();
+	return fd;
 }
 
 /* Move on when a phase has no more to say: handshake, start, run, stop, end. */
@@ -72,13 +86,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct guest_mem mem = {.n_regions = 1, .regions = {{.bytes = 1 << 21}}};
 	uint8_t received[VHOST_REPLY_BYTES_MAX];
 	struct vhost_message message;
-	struct vhost_talk talk = {0};
+	struct vhost_talk talk;
 	struct vhost_reply reply;
 	struct vhost_run run;
-	const char *why;
+	const char *why = NULL;
 	size_t n = 0;
 
 	run_fill(&run);
+	vhost_phase_init(&talk);
 	vhost_phase_enter(&talk, VHOST_PHASE_HANDSHAKE);
 	if (!question(&talk, &run, &mem, &message))
 		abort();
@@ -98,13 +113,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort(); /* a full buffer has to be decided on */
 		if (rc == -EAGAIN)
 			continue;
+		if (rc && !why)
+			abort();
 		if (rc)
-			return why ? 0 : (abort(), 0);
-		if (vhost_phase_answer(&talk, &message, &reply))
-			return 0;
+			break;
+		reply.fd =
+			message.header.request == VHOST_GET_INFLIGHT_FD && !reply.inflight.padding
+				? memory_file()
+				: -1;
+		why = vhost_phase_answer(&talk, &message, &reply);
+		if (reply.fd >= 0)
+			close(reply.fd);
 		n = 0;
-		if (!question(&talk, &run, &mem, &message))
-			return 0;
+		if (why || !question(&talk, &run, &mem, &message))
+			break;
 	}
+	vhost_phase_forget(&talk);
 	return 0;
 }

@@ -4,9 +4,9 @@
 # Two guests in vm-runner on one netloomd. Runs inside tests/nested/run, or on a host whose KVM runs kernels.
 #
 #   guest a --vhost-user-- netloomd --vhost-user-- guest b
-#   10.0.0.1                (VLAN 1)                10.0.0.2
+#   10.0.0.1, split rings   (VLAN 1)                10.0.0.2, packed rings
 #
-# A switch killed under ping comes back within 5 s without a guest touched; a cable pulled is seen; TCP with
+# A switch killed under ping comes back within 5 s without a guest touched, whatever the layout of its rings; a cable pulled is seen; TCP with
 # segmentation offload on, and off on one side, carries its bytes unharmed; a guest killed under traffic leaves the
 # switch and a newcomer on its socket alone.
 # nested: --memory 3000 --cpus 3
@@ -36,10 +36,12 @@ def frame_bytes(switch, before=None):
 
 with Bench() as bench:
     switch = Netloomd(bench, [bench.socket("a"), bench.socket("b")])
-    a, b = bench.guest("a", memory="256M"), bench.guest("b", memory="256M")
+    a, b = bench.guest("a", memory="256M"), bench.guest("b", nics=[",packed=on"], memory="256M")
     a.up(), b.up()
     a.reaches("10.0.0.2")
-    step("guests reach each other")
+    assert b.packed() and not a.packed()
+    assert [port["packed"] for port in rpc(switch.socket, "port.list")["ports"]] == [False, True]
+    step("guests reach each other, one with packed rings")
 
     before = frame_bytes(switch)
     transfer(a, b)
@@ -65,7 +67,8 @@ with Bench() as bench:
         took = a.reaches("10.0.0.2")
         assert time.monotonic() - start < 15, "no ping after the switch came back"
         step(f"the switch was killed and restarted, pings went on {took:.1f} s after it answered")
-    assert a.nics()["eth1"]["connects"] == 3
+    assert a.nics()["eth1"]["connects"] == b.nics()["eth1"]["connects"] == 3
+    transfer(a, b)
     a.sh("killall ping")
 
     rpc(a.control, "nic.link", id="eth1", up=False)

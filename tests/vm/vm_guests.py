@@ -184,6 +184,10 @@ class Guest:
              lambda: "1 packets received" in self.sh(f"ping -c 1 -W 1 {address}", check=False), limit_s)
         return time.monotonic() - start
 
+    def packed(self, nic="eth1"):
+        """Does the driver work packed rings? VIRTIO_F_RING_PACKED, as the guest's kernel shows it."""
+        return self.sh(f"cut -c35 /sys/class/net/{nic}/device/features").strip() == "1"
+
     def nics(self):
         return {nic["id"]: nic for nic in rpc(self.control, "status")["nics"]}
 

@@ -9,9 +9,9 @@
  * When a phase has nothing more to say, pump() moves to the next one the owner's wish calls for. Losing
  * the back-end at any moment loses nothing of the wish: the next one that connects is talked there, too.
  *
- * The back-end is hostile: it gets to say only answers of 8 bytes, to questions we asked, in time, one at a
- * time. Anything else disconnects it. File descriptors it attaches are
- * discarded by the kernel, because we receive without room for them.
+ * The back-end is hostile: it gets to say only answers of a few bytes, to questions we asked, in time, one at a
+ * time. Anything else disconnects it. We receive with room for one file descriptor, and only while in-flight
+ * memory has been asked for; the kernel discards all others.
  *
  * While one back-end is connected, others are turned away: a switch that is restarted connects again
  * after the old one's connection has ended. A complaint that repeats is logged with the 1st, 2nd, 4th,
@@ -30,6 +30,7 @@
 #include "doorbell.h"
 #include "sock.h"
 #include "vhost/phase.h"
+#include "vhost/wire.h"
 
 struct vhost_frontend {
 	struct event_base *events;
@@ -58,6 +59,7 @@ struct vhost_frontend {
 	size_t n_sent;
 	uint8_t received[VHOST_REPLY_BYTES_MAX];
 	size_t n_received;
+	int received_fd;      /* came with it; -1: none */
 	bool pumping;	      /* pump() is below us on the stack */
 	const char *drop_why; /* disconnect as soon as pump() can */
 
@@ -82,6 +84,14 @@ static void complain(struct vhost_frontend *frontend, const char *why)
 			    n > 2 ? " (repeats are not all logged)" : "");
 }
 
+static void received_clear(struct vhost_frontend *frontend)
+{
+	frontend->n_received = 0;
+	if (frontend->received_fd >= 0)
+		close(frontend->received_fd);
+	frontend->received_fd = -1;
+}
+
 /* Close the connection and tell the owner. */
 static void disconnect(struct vhost_frontend *frontend)
 {
@@ -98,8 +108,10 @@ static void disconnect(struct vhost_frontend *frontend)
 	frontend->accepted = frontend->sending = frontend->waiting = false;
 	frontend->restart = false;
 	frontend->drop_why = NULL;
-	frontend->n_received = 0;
+	received_clear(frontend);
 	vhost_phase_enter(&frontend->talk, VHOST_PHASE_NONE);
+	if (!frontend->wanted)
+		vhost_phase_forget(&frontend->talk);
 	if (was_accepted)
 		frontend->ops->lost(frontend->owner);
 	if (had_rings && !frontend->wanted)
@@ -121,51 +133,10 @@ static void timeout_arm(struct vhost_frontend *frontend)
 	evtimer_add(frontend->timeout, &limit);
 }
 
-/* The first part carries the fds; a socket that is full takes the rest later. Return: 0 or -errno. */
-static int send_some(struct vhost_frontend *frontend)
-{
-	struct vhost_message *message = &frontend->sent;
-	size_t header_bytes = sizeof(message->header), n = frontend->n_sent;
-	struct iovec iov[2] = {
-		{.iov_base = &message->header, .iov_len = header_bytes},
-		{.iov_base = &message->payload, .iov_len = message->header.size},
-	};
-	union {
-		char bytes[CMSG_SPACE(sizeof(message->fds))];
-		struct cmsghdr align;
-	} control = {0};
-	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
-	ssize_t rc;
-
-	for (int i = 0; i < 2; i++) {
-		size_t skip = n < iov[i].iov_len ? n : iov[i].iov_len;
-
-		iov[i].iov_base = (uint8_t *)iov[i].iov_base + skip;
-		iov[i].iov_len -= skip;
-		n -= skip;
-	}
-	if (message->n_fds && !frontend->n_sent) {
-		struct cmsghdr *cmsg;
-
-		msg.msg_control = control.bytes;
-		msg.msg_controllen = CMSG_SPACE(message->n_fds * sizeof(int));
-		cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(message->n_fds * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), message->fds, message->n_fds * sizeof(int));
-	}
-	rc = sendmsg(frontend->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (rc < 0)
-		return -errno;
-	frontend->n_sent += (size_t)rc;
-	return frontend->n_sent == header_bytes + message->header.size ? 0 : -EAGAIN;
-}
-
 /* Return: true when the message is out and the next one may follow. */
 static bool send_go_on(struct vhost_frontend *frontend)
 {
-	int rc = send_some(frontend);
+	int rc = vhost_wire_send(frontend->fd, &frontend->sent, &frontend->n_sent);
 
 	if (rc == -EAGAIN) {
 		event_add(frontend->write_event, NULL);
@@ -201,11 +172,13 @@ static void rings_poke(const struct vhost_run *run)
 
 static void introduced(struct vhost_frontend *frontend)
 {
-	const char *why;
+	const char *why =
+		frontend->wanted ? vhost_phase_unfit(&frontend->talk, &frontend->run) : NULL;
 
 	vhost_phase_enter(&frontend->talk, VHOST_PHASE_IDLE);
-	why = frontend->ops->connected(frontend->owner, frontend->talk.features,
-				       frontend->talk.n_pairs);
+	if (!why)
+		why = frontend->ops->connected(frontend->owner, frontend->talk.features,
+					       frontend->talk.n_pairs);
 	if (why) {
 		drop(frontend, why);
 		return;
@@ -242,8 +215,10 @@ static bool phase_end(struct vhost_frontend *frontend)
 		return true;
 	case VHOST_PHASE_STOPPING:
 		vhost_phase_enter(&frontend->talk, VHOST_PHASE_IDLE);
-		if (!frontend->wanted)
+		if (!frontend->wanted) {
+			vhost_phase_forget(&frontend->talk);
 			frontend->ops->halted(frontend->owner);
+		}
 		return true;
 	case VHOST_PHASE_NONE:
 		break;
@@ -288,24 +263,30 @@ static void answer_take(struct vhost_frontend *frontend)
 		why = "it spoke without being asked";
 	if (rc == -EAGAIN)
 		return;
-	if (!rc)
+	if (!rc) {
+		reply.fd = frontend->received_fd;
 		why = vhost_phase_answer(&frontend->talk, &frontend->sent, &reply);
+		frontend->received_fd = reply.fd;
+	}
 	if (why) {
 		drop(frontend, why);
 		return;
 	}
 	evtimer_del(frontend->timeout);
 	frontend->waiting = false;
-	frontend->n_received = 0;
+	received_clear(frontend);
 	pump(frontend);
 }
 
 static void backend_readable(evutil_socket_t fd, short what, void *data)
 {
 	struct vhost_frontend *frontend = data;
+	bool may_have_fd = frontend->waiting && frontend->received_fd < 0 &&
+			   frontend->sent.header.request == VHOST_GET_INFLIGHT_FD;
 	/* Never full: a whole answer is taken at once. */
-	ssize_t n = recv(fd, frontend->received + frontend->n_received,
-			 sizeof(frontend->received) - frontend->n_received, MSG_DONTWAIT);
+	ssize_t n = vhost_wire_receive(fd, frontend->received + frontend->n_received,
+				       sizeof(frontend->received) - frontend->n_received,
+				       may_have_fd ? &frontend->received_fd : NULL);
 
 	(void)what;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -400,7 +381,8 @@ struct vhost_frontend *vhost_frontend_new(struct event_base *events, const char 
 	frontend->mem = mem;
 	frontend->ops = ops;
 	frontend->owner = owner;
-	frontend->fd = -1;
+	frontend->fd = frontend->received_fd = -1;
+	vhost_phase_init(&frontend->talk);
 	frontend->listen_fd = fd >= 0 ? fd : sock_listen(path, err);
 	if (frontend->listen_fd < 0)
 		goto fail;
@@ -435,6 +417,8 @@ void vhost_frontend_free(struct vhost_frontend *frontend)
 		event_free(frontend->listen_event);
 	if (frontend->fd >= 0)
 		close(frontend->fd);
+	received_clear(frontend);
+	vhost_phase_forget(&frontend->talk);
 	sock_unlisten(frontend->listen_fd, frontend->path);
 	free(frontend->path);
 	free(frontend);
@@ -459,8 +443,10 @@ void vhost_frontend_enable(struct vhost_frontend *frontend, uint64_t enabled)
 bool vhost_frontend_halt(struct vhost_frontend *frontend)
 {
 	frontend->wanted = false;
-	if (!has_rings(frontend))
+	if (!has_rings(frontend)) {
+		vhost_phase_forget(&frontend->talk);
 		return true;
+	}
 	pump(frontend);
 	return false;
 }

@@ -5,19 +5,35 @@
  *   start:     features, memory, per ring NUM ADDR BASE CALL KICK, and only then ENABLE and DRIVER_OK;
  *   stop:      ENABLE 0, then GET_VRING_BASE, whose answer means that the ring is no longer touched.
  *
- * A ring starts at its used index: what the back-end before had taken but not given back is done again, so
- * nothing of a dead back-end is needed to go on. (Split rings only; we offer no others.)
+ * A split ring starts at its used index: what the back-end before had taken but not given back is done again, so
+ * nothing of a dead back-end is needed to go on. A packed ring's position is only known to who works it. A back-end that
+ * stops in good order says where. For one that dies there is in-flight memory: at each start the back-end is asked for some,
+ * which is kept, and given to the next one unless this one stopped in good order. Without it packed rings cannot be taken up, and
+ * nobody guesses where they are: a wrong guess writes frames into memory that the guest uses for something else.
+ *
+ * The memory is never looked at by us. It is taken from the back-end only as a sealed memory file of bounded size, so that
+ * keeping it costs what was said, and nobody who asks for its state can be made to wait.
  *
  * A start ends with a question any back-end answers: once it has, all before it has been worked off.
  */
 #include "vhost/phase.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "virtio/virtio.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
 
 #define PROTOCOL_FEATURES_WANTED                                                                   \
-	(BIT(VHOST_PF_MQ) | BIT(VHOST_PF_REPLY_ACK) | BIT(VHOST_PF_NET_MTU) | BIT(VHOST_PF_STATUS))
+	(BIT(VHOST_PF_MQ) | BIT(VHOST_PF_REPLY_ACK) | BIT(VHOST_PF_NET_MTU) |                      \
+	 BIT(VHOST_PF_STATUS) | BIT(VHOST_PF_INFLIGHT))
+
+#define PACKED_START	   0x8000 /* index 0, wrap counter 1 */
+#define INFLIGHT_BYTES_MAX (UINT64_C(16) << 20)
+#define INFLIGHT_SEALS	   (F_SEAL_SHRINK | F_SEAL_GROW)
 
 /* virtio 1.2 §2.1 */
 #define STATUS_FEATURES_OK (1 | 2 | 8)
@@ -41,6 +57,46 @@ void vhost_phase_enter(struct vhost_talk *talk, enum vhost_phase phase)
 		talk->features = talk->protocol_features = talk->enabled_sent = 0;
 		talk->n_pairs = 1;
 	}
+}
+
+void vhost_phase_init(struct vhost_talk *talk)
+{
+	memset(talk, 0, sizeof(*talk));
+	talk->kept.inflight_fd = -1;
+	vhost_phase_forget(talk);
+}
+
+static void inflight_drop(struct vhost_kept *kept)
+{
+	if (kept->inflight_fd >= 0)
+		close(kept->inflight_fd);
+	kept->inflight_fd = -1;
+}
+
+void vhost_phase_forget(struct vhost_talk *talk)
+{
+	inflight_drop(&talk->kept);
+	talk->kept.touched = false;
+	for (int i = 0; i < VHOST_RINGS_MAX; i++)
+		talk->kept.bases[i] = PACKED_START;
+}
+
+static bool is_packed(const struct vhost_run *run)
+{
+	return run->features & BIT(VIRTIO_RING_PACKED);
+}
+
+const char *vhost_phase_unfit(const struct vhost_talk *talk, const struct vhost_run *run)
+{
+	if (!talk->kept.touched || !is_packed(run))
+		return NULL;
+	if (talk->kept.inflight_fd < 0)
+		return "the one before died with the guest's packed rings and left no in-flight "
+		       "state; the guest's driver has to be started anew";
+	if (!has(talk, VHOST_PF_INFLIGHT))
+		return "it cannot take up the in-flight state of the guest's packed rings; start "
+		       "netloomd again, or the guest's driver anew";
+	return NULL;
 }
 
 /* Each step yields at most one message; a step that does not apply yields none. */
@@ -82,9 +138,11 @@ static void ring_addr(struct vhost_message *message, uint16_t index, const struc
 	message->header.size = sizeof(message->payload.addr);
 }
 
-static void ring_message(struct vhost_message *message, unsigned int part, uint16_t index,
-			 const struct vhost_ring *ring)
+static void ring_message(struct vhost_talk *talk, const struct vhost_run *run, unsigned int part,
+			 uint16_t index, struct vhost_message *message)
 {
+	const struct vhost_ring *ring = &run->rings[index];
+
 	switch (part) {
 	case 0:
 		vhost_message_vring(message, VHOST_SET_VRING_NUM, index, ring->size);
@@ -93,12 +151,14 @@ static void ring_message(struct vhost_message *message, unsigned int part, uint1
 		ring_addr(message, index, ring);
 		break;
 	case 2:
-		vhost_message_vring(message, VHOST_SET_VRING_BASE, index, used_index(ring));
+		vhost_message_vring(message, VHOST_SET_VRING_BASE, index,
+				    is_packed(run) ? talk->kept.bases[index] : used_index(ring));
 		break;
 	case 3:
 		vhost_message_fd(message, VHOST_SET_VRING_CALL, index, ring->call_fd);
 		break;
 	default:
+		talk->kept.touched = true;
 		vhost_message_fd(message, VHOST_SET_VRING_KICK, index, ring->kick_fd);
 		break;
 	}
@@ -116,10 +176,32 @@ static void ring_enable(struct vhost_talk *talk, struct vhost_message *message, 
 		talk->enabled_sent &= ~BIT(index);
 }
 
+/* As large as the largest ring; all are told of, whether or not they are enabled. */
+static bool inflight_ask(struct vhost_talk *talk, const struct vhost_run *run,
+			 struct vhost_message *message)
+{
+	struct vhost_kept *kept = &talk->kept;
+
+	/* Of a back-end that stopped in good order, or whose rings others have had since: no news in it. */
+	if (!kept->touched || !has(talk, VHOST_PF_INFLIGHT))
+		inflight_drop(kept);
+	if (kept->inflight_fd >= 0 || !has(talk, VHOST_PF_INFLIGHT))
+		return false;
+	memset(&kept->inflight, 0, sizeof(kept->inflight));
+	kept->inflight.n_rings = run->n_rings;
+	for (uint16_t i = 0; i < run->n_rings; i++)
+		if (run->rings[i].size > kept->inflight.ring_size)
+			kept->inflight.ring_size = run->rings[i].size;
+	vhost_message_inflight(message, VHOST_GET_INFLIGHT_FD, &kept->inflight, -1);
+	return true;
+}
+
+#define START_FIRST_RING 6U
+
 static bool start_step(struct vhost_talk *talk, unsigned int step, const struct vhost_run *run,
 		       uint64_t enabled, const struct guest_mem *mem, struct vhost_message *message)
 {
-	unsigned int enable_at = 4U + run->n_rings * RING_PARTS;
+	unsigned int enable_at = START_FIRST_RING + run->n_rings * RING_PARTS;
 	unsigned int end_at = enable_at + run->n_rings;
 
 	switch (step) {
@@ -139,11 +221,19 @@ static bool start_step(struct vhost_talk *talk, unsigned int step, const struct 
 	case 3:
 		vhost_message_u64(message, VHOST_NET_SET_MTU, run->mtu);
 		return run->mtu && has(talk, VHOST_PF_NET_MTU);
+	case 4:
+		return inflight_ask(talk, run, message);
+	case 5:
+		vhost_message_inflight(message, VHOST_SET_INFLIGHT_FD, &talk->kept.inflight,
+				       talk->kept.inflight_fd);
+		if (has(talk, VHOST_PF_REPLY_ACK))
+			message->header.flags |= VHOST_NEED_REPLY;
+		return talk->kept.inflight_fd >= 0;
 	}
 	if (step < enable_at) {
-		uint16_t ring = (uint16_t)((step - 4) / RING_PARTS);
+		unsigned int at = step - START_FIRST_RING;
 
-		ring_message(message, (step - 4) % RING_PARTS, ring, &run->rings[ring]);
+		ring_message(talk, run, at % RING_PARTS, (uint16_t)(at / RING_PARTS), message);
 		return true;
 	}
 	if (step < end_at) {
@@ -172,6 +262,7 @@ static bool stop_step(struct vhost_talk *talk, unsigned int step, const struct v
 		vhost_message_vring(message, VHOST_GET_VRING_BASE, step - run->n_rings, 0);
 		return true;
 	}
+	talk->kept.touched = false; /* all have said where they stopped */
 	vhost_message_u64(message, VHOST_SET_STATUS, 0);
 	return has(talk, VHOST_PF_STATUS);
 }
@@ -182,7 +273,7 @@ static unsigned int steps_of(const struct vhost_talk *talk, const struct vhost_r
 	case VHOST_PHASE_HANDSHAKE:
 		return 5;
 	case VHOST_PHASE_STARTING:
-		return 4U + run->n_rings * (RING_PARTS + 1U) + 2;
+		return START_FIRST_RING + run->n_rings * (RING_PARTS + 1U) + 2;
 	case VHOST_PHASE_STOPPING:
 		return 2U * run->n_rings + 1;
 	default:
@@ -222,8 +313,42 @@ bool vhost_phase_next(struct vhost_talk *talk, const struct vhost_run *run, uint
 	return false;
 }
 
+/* The back-end's memory for in-flight state: taken over if it is as large as it says, for good. */
+static const char *inflight_take(struct vhost_kept *kept, struct vhost_reply *reply)
+{
+	const struct vhost_inflight *said = &reply->inflight;
+	int seals = reply->fd < 0 ? -1 : fcntl(reply->fd, F_GET_SEALS);
+	struct stat st;
+
+	if (reply->fd < 0)
+		return "its in-flight memory came without a file descriptor";
+	if (said->bytes == 0 || said->bytes > INFLIGHT_BYTES_MAX ||
+	    said->offset > INFLIGHT_BYTES_MAX)
+		return "its in-flight memory is larger than 16 MiB, or empty";
+	if (seals < 0 || (seals & INFLIGHT_SEALS) != INFLIGHT_SEALS)
+		return "its in-flight memory is not a memory file sealed against growing and "
+		       "shrinking";
+	if (fstat(reply->fd, &st) < 0 || (uint64_t)st.st_size < said->offset + said->bytes ||
+	    (uint64_t)st.st_size > 2 * INFLIGHT_BYTES_MAX)
+		return "its in-flight memory is not as large as it says";
+	kept->inflight.bytes = said->bytes;
+	kept->inflight.offset = said->offset;
+	kept->inflight_fd = reply->fd;
+	reply->fd = -1;
+	return NULL;
+}
+
+static const char *acknowledged(const struct vhost_message *sent, const struct vhost_reply *reply)
+{
+	if (!reply->u64)
+		return NULL;
+	return sent->header.request == VHOST_SET_INFLIGHT_FD
+		       ? "it refused the in-flight state it was given"
+		       : "it could not map the guest's memory";
+}
+
 const char *vhost_phase_answer(struct vhost_talk *talk, const struct vhost_message *sent,
-			       const struct vhost_reply *reply)
+			       struct vhost_reply *reply)
 {
 	switch (sent->header.request) {
 	case VHOST_GET_FEATURES:
@@ -237,7 +362,10 @@ const char *vhost_phase_answer(struct vhost_talk *talk, const struct vhost_messa
 		talk->n_pairs = reply->u64;
 		return reply->u64 ? NULL : "it has no queues";
 	case VHOST_GET_VRING_BASE:
+		talk->kept.bases[reply->index] = (uint16_t)reply->u64;
 		return NULL;
+	case VHOST_GET_INFLIGHT_FD:
+		return inflight_take(&talk->kept, reply);
 	}
-	return reply->u64 ? "it could not map the guest's memory" : NULL;
+	return acknowledged(sent, reply);
 }

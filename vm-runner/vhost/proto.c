@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Building vhost-user messages and checking the answers. Pure: no socket, no state. All answers a network
- * front-end asks for are 8 bytes: a u64, or ring index and number.
+ * front-end asks for are 8 bytes (a u64, or ring index and number), but the one about in-flight memory.
  */
 #include "vhost/proto.h"
 
@@ -58,6 +58,18 @@ void vhost_message_fd(struct vhost_message *message, enum vhost_request request,
 	message->n_fds = 1;
 }
 
+void vhost_message_inflight(struct vhost_message *message, enum vhost_request request,
+			    const struct vhost_inflight *inflight, int fd)
+{
+	vhost_message_init(message, request);
+	message->payload.inflight = *inflight;
+	message->header.size = sizeof(*inflight);
+	if (fd < 0)
+		return;
+	message->fds[0] = fd;
+	message->n_fds = 1;
+}
+
 bool vhost_message_has_reply(const struct vhost_message *message)
 {
 	switch (message->header.request) {
@@ -65,6 +77,7 @@ bool vhost_message_has_reply(const struct vhost_message *message)
 	case VHOST_GET_PROTOCOL_FEATURES:
 	case VHOST_GET_QUEUE_NUM:
 	case VHOST_GET_VRING_BASE:
+	case VHOST_GET_INFLIGHT_FD:
 		return true;
 	}
 	return message->header.flags & VHOST_NEED_REPLY;
@@ -75,6 +88,8 @@ int vhost_reply_parse(const struct vhost_message *sent, const uint8_t *bytes, si
 {
 	struct vhost_header header;
 	struct vhost_vring_state state;
+	size_t due = sent->header.request == VHOST_GET_INFLIGHT_FD ? sizeof(reply->inflight)
+								   : sizeof(reply->u64);
 
 	*why = NULL;
 	if (n < sizeof(header))
@@ -88,14 +103,18 @@ int vhost_reply_parse(const struct vhost_message *sent, const uint8_t *bytes, si
 		*why = "it sent something that is not an answer";
 	else if (header.request != sent->header.request)
 		*why = "it answered another question";
-	else if (header.size != sizeof(reply->u64))
+	else if (header.size != due)
 		*why = "its answer has the wrong length";
+	else if (n > sizeof(header) + due)
+		*why = "it spoke without being asked";
 	if (*why)
 		return -EPROTO;
 	if (n < sizeof(header) + header.size)
 		return -EAGAIN;
 	memcpy(&reply->u64, bytes + sizeof(header), sizeof(reply->u64));
 	reply->index = 0;
+	if (header.request == VHOST_GET_INFLIGHT_FD)
+		memcpy(&reply->inflight, bytes + sizeof(header), sizeof(reply->inflight));
 	if (header.request == VHOST_GET_VRING_BASE) {
 		memcpy(&state, bytes + sizeof(header), sizeof(state));
 		reply->index = state.index;

@@ -28,6 +28,8 @@ enum vhost_request {
 	VHOST_GET_QUEUE_NUM = 17,
 	VHOST_SET_VRING_ENABLE = 18,
 	VHOST_NET_SET_MTU = 20,
+	VHOST_GET_INFLIGHT_FD = 31,
+	VHOST_SET_INFLIGHT_FD = 32,
 	VHOST_SET_STATUS = 39,
 };
 
@@ -44,6 +46,7 @@ enum vhost_request {
 #define VHOST_PF_MQ	   0
 #define VHOST_PF_REPLY_ACK 3
 #define VHOST_PF_NET_MTU   4
+#define VHOST_PF_INFLIGHT  12
 #define VHOST_PF_STATUS	   16
 
 #define VHOST_VRING_NO_FD 0x100 /* in the u64 of KICK and CALL */
@@ -79,6 +82,15 @@ struct vhost_mem_table {
 	struct vhost_mem_region regions[MEM_REGIONS_MAX];
 };
 
+/* GET_INFLIGHT_FD, its answer, and SET_INFLIGHT_FD; the padding is sent by all implementations we know. */
+struct vhost_inflight {
+	uint64_t bytes;
+	uint64_t offset;
+	uint16_t n_rings;
+	uint16_t ring_size;
+	uint32_t padding;
+};
+
 /* One message to the back-end, host byte order as the specification has it. */
 struct vhost_message {
 	struct vhost_header header;
@@ -87,6 +99,7 @@ struct vhost_message {
 		struct vhost_vring_state state;
 		struct vhost_vring_addr addr;
 		struct vhost_mem_table mem;
+		struct vhost_inflight inflight;
 	} payload;
 	unsigned int n_fds;
 	int fds[MEM_REGIONS_MAX]; /* borrowed until sent */
@@ -106,16 +119,25 @@ void vhost_message_mem(struct vhost_message *message, const struct guest_mem *me
 void vhost_message_fd(struct vhost_message *message, enum vhost_request request, uint32_t index,
 		      int fd);
 
+/**
+ * vhost_message_inflight() - GET_INFLIGHT_FD or SET_INFLIGHT_FD
+ * @fd: -1 for the question
+ */
+void vhost_message_inflight(struct vhost_message *message, enum vhost_request request,
+			    const struct vhost_inflight *inflight, int fd);
+
 /** vhost_message_has_reply() - Does the back-end answer this one? */
 bool vhost_message_has_reply(const struct vhost_message *message);
 
 /* What the back-end answered. */
 struct vhost_reply {
 	uint64_t u64;
-	uint32_t index; /* GET_VRING_BASE only */
+	uint32_t index;			/* GET_VRING_BASE only */
+	struct vhost_inflight inflight; /* GET_INFLIGHT_FD only; the descriptor comes beside it */
+	int fd; /* that descriptor; set by the caller, -1 when there is none */
 };
 
-#define VHOST_REPLY_BYTES_MAX (sizeof(struct vhost_header) + 8)
+#define VHOST_REPLY_BYTES_MAX (sizeof(struct vhost_header) + sizeof(struct vhost_inflight))
 
 /**
  * vhost_reply_parse() - Check and read what the back-end has sent so far

@@ -42,6 +42,7 @@ static uint64_t features_now(const struct net *net)
 	struct net_features_in in = {.offloads = net->offloads,
 				     .multiqueue = net->n_pairs > 1,
 				     .mtu = net->config.mtu != 0,
+				     .packed = net->packed,
 				     .backend_known = net->backend_known,
 				     .backend_features = net->backend_features};
 
@@ -92,18 +93,20 @@ static int ring_translate(struct net *net, uint16_t index)
 	const struct virtio_queue *queue = &net->dev.queues[index];
 	const struct guest_mem *mem = vm_mem(net->dev.vm);
 	uint64_t size = queue->size;
+	bool packed = virtio_has(&net->dev, VIRTIO_RING_PACKED);
+	uint64_t driver_bytes = packed ? 4 : 6 + size * 2, driver_align = packed ? 4 : 2;
 	int call_fd = net->dev.transport->queue_irqfd(&net->dev, index);
 	struct vhost_ring ring = {.size = queue->size,
 				  .desc = mem_at(mem, queue->desc, size * 16),
-				  .avail = mem_at(mem, queue->driver, 6 + size * 2),
-				  .used = mem_at(mem, queue->device, 6 + size * 8),
+				  .avail = mem_at(mem, queue->driver, driver_bytes),
+				  .used = mem_at(mem, queue->device, packed ? 4 : 6 + size * 8),
 				  .kick_fd = queue->kick_fd,
 				  .call_fd = call_fd < 0 ? -1 : call_fd};
 
 	if (call_fd < 0 && call_fd != -ENOENT)
 		return call_fd;
-	if (!ring.desc || !ring.avail || !ring.used || queue->desc % 16 || queue->driver % 2 ||
-	    queue->device % 4)
+	if (!ring.desc || !ring.avail || !ring.used || queue->desc % 16 ||
+	    queue->driver % driver_align || queue->device % 4)
 		return -EFAULT;
 	net->run.rings[index] = ring;
 	return 0;
@@ -328,6 +331,7 @@ struct virtio_dev *net_new(struct vm *vm, const struct net_options *options, str
 	virtio_dev_init(&net->dev, &net_ops, vm, options->id);
 	snprintf(net->id, sizeof(net->id), "%s", options->id);
 	net->offloads = options->offloads;
+	net->packed = options->packed;
 	net->n_pairs = options->n_pairs ? options->n_pairs : 1;
 	net->n_active_pairs = 1;
 	net->link_up = options->link_up;

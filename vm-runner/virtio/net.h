@@ -45,6 +45,7 @@ struct net_options {
 	uint16_t mtu;	     /* NET_MTU_MIN..NET_MTU_MAX; 0: the guest chooses */
 	bool link_up;	     /* at start, see net_link_set() */
 	enum net_offloads offloads;
+	bool packed; /* the driver may choose packed rings */
 };
 
 struct net_status {

@@ -34,6 +34,7 @@ struct net {
 	struct virtio_dev dev; /* first */
 	char id[64];
 	enum net_offloads offloads;
+	bool packed; /* offered */
 	uint16_t n_pairs;
 	struct vhost_frontend *frontend; /* main thread only */
 

@@ -26,7 +26,7 @@
 #define RINGS                                                                                      \
 	(BIT(VIRTIO_RING_INDIRECT_DESC) | BIT(VIRTIO_RING_EVENT_IDX) | BIT(NET_F_MRG_RXBUF) |      \
 	 BIT(VIRTIO_VERSION_1))
-#define DATA_PATH (RINGS | OFFLOADS)
+#define DATA_PATH (RINGS | BIT(VIRTIO_RING_PACKED) | OFFLOADS)
 
 /* §5.1.3.1: segmentation needs checksums, ECN needs segmentation. */
 static uint64_t dependencies_apply(uint64_t features)
@@ -44,10 +44,10 @@ static uint64_t dependencies_apply(uint64_t features)
 
 uint64_t net_features_offered(const struct net_features_in *in)
 {
-	uint64_t data_path = RINGS;
+	uint64_t data_path = RINGS | (in->packed ? BIT(VIRTIO_RING_PACKED) : 0);
 
 	if (in->offloads == NET_OFFLOADS_AUTO && in->backend_known)
-		data_path = DATA_PATH & in->backend_features;
+		data_path = (data_path | OFFLOADS) & in->backend_features;
 	else if (in->offloads != NET_OFFLOADS_OFF)
 		data_path |= OFFLOADS_USUAL;
 	return CARD | dependencies_apply(data_path) | (in->multiqueue ? BIT(NET_F_MQ) : 0) |

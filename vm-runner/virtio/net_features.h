@@ -32,6 +32,7 @@ struct net_features_in {
 	enum net_offloads offloads;
 	bool multiqueue;	   /* more than one pair */
 	bool mtu;		   /* config space has one */
+	bool packed;		   /* packed rings may be used */
 	bool backend_known;	   /* a switch has been seen */
 	uint64_t backend_features; /* of the last one seen */
 };

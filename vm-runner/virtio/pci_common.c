@@ -272,7 +272,8 @@ static void queue_write(struct virtio_pci *transport, uint32_t offset, unsigned 
 	switch (offset) {
 	case offsetof(struct common_cfg, queue_size):
 		/* Split rings need a power of two (§2.7); a bad size leaves the old one to be read back. */
-		if (value && value <= queue->size_max && !(value & (value - 1)))
+		if (value && value <= queue->size_max &&
+		    (!(value & (value - 1)) || virtio_has(transport->dev, VIRTIO_RING_PACKED)))
 			queue->size = (uint16_t)value;
 		break;
 	case offsetof(struct common_cfg, queue_enable):

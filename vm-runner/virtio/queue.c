@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "mem.h"
+#include "virtio/queue_packed.h"
 #include "vm.h"
 
 #define DESC_NEXT     1
@@ -67,25 +68,24 @@ static bool rings_find(const struct guest_mem *mem, const struct virtio_queue *q
 	return rings->desc && rings->avail && rings->used;
 }
 
-static const char *chain_add(const struct guest_mem *mem, struct queue_chain *chain,
-			     const struct desc *desc)
+const char *queue_chain_add(const struct guest_mem *mem, struct queue_chain *chain, uint64_t addr,
+			    uint32_t len, bool write)
 {
-	bool write = desc->flags & DESC_WRITE;
 	uint32_t *bytes = write ? &chain->in_bytes : &chain->out_bytes;
 	unsigned int n = chain->n_out + chain->n_in;
 	void *host;
 
 	if (!write && chain->n_in)
 		return "a readable descriptor behind a writable one";
-	if (!desc->len)
+	if (!len)
 		return NULL;
-	host = mem_at(mem, desc->addr, desc->len);
+	host = mem_at(mem, addr, len);
 	if (!host)
 		return "a descriptor outside memory";
-	if (desc->len > UINT32_MAX - *bytes)
+	if (len > UINT32_MAX - *bytes)
 		return "a chain of 4 GiB or more";
-	chain->iov[n] = (struct iovec){.iov_base = host, .iov_len = desc->len};
-	*bytes += desc->len;
+	chain->iov[n] = (struct iovec){.iov_base = host, .iov_len = len};
+	*bytes += len;
 	if (write)
 		chain->n_in++;
 	else
@@ -123,7 +123,7 @@ static const char *chain_follow(const struct guest_mem *mem, const uint8_t *tabl
 			continue;
 		}
 		n++;
-		why = chain_add(mem, chain, &desc);
+		why = queue_chain_add(mem, chain, desc.addr, desc.len, desc.flags & DESC_WRITE);
 		if (why)
 			return why;
 		if (!(desc.flags & DESC_NEXT))
@@ -140,6 +140,8 @@ int queue_walk(const struct guest_mem *mem, struct virtio_queue *queue, uint64_t
 	struct rings rings;
 	uint16_t avail, head;
 
+	if (features & VIRTIO_BIT(VIRTIO_RING_PACKED))
+		return queue_packed_walk(mem, queue, features, chain, why);
 	if (!rings_find(mem, queue, &rings)) {
 		*why = "a ring outside memory or not aligned";
 		return -EPROTO;
@@ -204,7 +206,13 @@ void queue_push(struct virtio_dev *dev, uint16_t index, const struct queue_chain
 	struct rings rings;
 	uint32_t *element;
 
-	if (!queue_is_usable(dev, index) || !rings_find(vm_mem(dev->vm), queue, &rings))
+	if (!queue_is_usable(dev, index))
+		return;
+	if (virtio_has(dev, VIRTIO_RING_PACKED)) {
+		queue_packed_push(vm_mem(dev->vm), queue, chain, bytes);
+		return;
+	}
+	if (!rings_find(vm_mem(dev->vm), queue, &rings))
 		return;
 	element = (uint32_t *)(rings.used + 2) + (size_t)(queue->last_used % queue->size) * 2;
 	__atomic_store_n(&element[0], chain->head, __ATOMIC_RELAXED);
@@ -231,11 +239,15 @@ static bool driver_wants_interrupt(const struct virtio_dev *dev, struct virtio_q
 
 void queue_signal(struct virtio_dev *dev, uint16_t index)
 {
+	const struct guest_mem *mem = vm_mem(dev->vm);
+	struct virtio_queue *queue = &dev->queues[index];
 	struct rings rings;
 
-	if (queue_is_usable(dev, index) &&
-	    rings_find(vm_mem(dev->vm), &dev->queues[index], &rings) &&
-	    driver_wants_interrupt(dev, &dev->queues[index], &rings))
+	if (!queue_is_usable(dev, index))
+		return;
+	if (virtio_has(dev, VIRTIO_RING_PACKED)
+		    ? queue_packed_wants_interrupt(mem, queue, dev->acked)
+		    : rings_find(mem, queue, &rings) && driver_wants_interrupt(dev, queue, &rings))
 		dev->transport->notify_queue(dev, index);
 }
 
@@ -244,7 +256,11 @@ bool queue_arm(struct virtio_dev *dev, uint16_t index)
 	struct virtio_queue *queue = &dev->queues[index];
 	struct rings rings;
 
-	if (!queue_is_usable(dev, index) || !rings_find(vm_mem(dev->vm), queue, &rings))
+	if (!queue_is_usable(dev, index))
+		return false;
+	if (virtio_has(dev, VIRTIO_RING_PACKED))
+		return queue_packed_arm(vm_mem(dev->vm), queue, dev->acked);
+	if (!rings_find(vm_mem(dev->vm), queue, &rings))
 		return false;
 	/* We never set USED_NO_NOTIFY: without EVENT_IDX the driver always kicks. */
 	if (virtio_has(dev, VIRTIO_RING_EVENT_IDX))
@@ -274,18 +290,13 @@ bool queue_is_empty(struct virtio_dev *dev, uint16_t index)
 	struct virtio_queue *queue = &dev->queues[index];
 	struct rings rings;
 
-	if (!queue_is_usable(dev, index) || !rings_find(vm_mem(dev->vm), queue, &rings))
+	if (!queue_is_usable(dev, index))
+		return true;
+	if (virtio_has(dev, VIRTIO_RING_PACKED))
+		return queue_packed_is_empty(vm_mem(dev->vm), queue);
+	if (!rings_find(vm_mem(dev->vm), queue, &rings))
 		return true;
 	return __atomic_load_n(&rings.avail[1], __ATOMIC_ACQUIRE) == queue->last_avail;
-}
-
-uint16_t queue_used_index(const struct guest_mem *mem, const struct virtio_queue *queue)
-{
-	struct rings rings;
-
-	if (!rings_find(mem, queue, &rings))
-		return 0;
-	return __atomic_load_n(&rings.used[1], __ATOMIC_ACQUIRE);
 }
 
 /* Copy between @data and parts @first.. of a chain, from @offset bytes on. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Split virtqueues for devices that work their queues themselves: virtio 1.2 §2.7.
+ * Virtqueues for devices that work their queues themselves: virtio 1.2 §2.7 (split), and §2.8 (queue_packed.c) where the
+ * device offers that.
  *
  * Everything the guest wrote is hostile and may change while it is read: each field is fetched once, and
  * only the copy is believed. A queue with nonsense in it is marked broken, the device asks to be reset, and
@@ -19,7 +20,8 @@ struct guest_mem;
 
 /* A buffer of the driver: n_out parts to read, then n_in parts to write, in guest memory. */
 struct queue_chain {
-	uint16_t head; /* names the chain in queue_push() */
+	uint16_t head;	  /* names the chain in queue_push() */
+	uint16_t n_slots; /* packed: of the ring */
 	uint16_t n_out;
 	uint16_t n_in;
 	uint32_t out_bytes;
@@ -81,9 +83,6 @@ bool queue_arm(struct virtio_dev *dev, uint16_t index);
 
 /** queue_is_empty() - No chain waits, or none that can be used. dev->lock held. */
 bool queue_is_empty(struct virtio_dev *dev, uint16_t index);
-
-/** queue_used_index() - The used ring's index in guest memory; 0 when the ring is not in memory */
-uint16_t queue_used_index(const struct guest_mem *mem, const struct virtio_queue *queue);
 
 /**
  * queue_break() - Stop using a queue until reset, ask for that, count it

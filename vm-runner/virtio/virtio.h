@@ -38,6 +38,7 @@
 #define VIRTIO_RING_INDIRECT_DESC 28
 #define VIRTIO_RING_EVENT_IDX	  29
 #define VIRTIO_VERSION_1	  32
+#define VIRTIO_RING_PACKED	  34
 
 #define VIRTIO_BIT(n) (UINT64_C(1) << (n))
 
@@ -48,16 +49,18 @@ struct virtio_dev;
 struct virtio_queue {
 	uint16_t size_max; /* set by the device before it is plugged in */
 	bool kick_external; /* set by the device: it or a peer reads kick_fd, the event loop does not */
-	uint16_t size;	    /* power of two, 1..size_max */
+	uint16_t size;	    /* 1..size_max; a power of two unless packed */
 	bool enabled;
 	uint16_t vector;	       /* VIRTIO_NO_VECTOR without */
 	uint64_t desc, driver, device; /* guest physical addresses */
 	int kick_fd; /* non-blocking eventfd, owned by the transport, signalled by KVM; lives as long as the device */
 	/* worked by queue.h */
-	uint16_t last_avail;
+	uint16_t last_avail; /* split: free-running; packed: where in the ring */
 	uint16_t last_used;
-	uint16_t signalled_used; /* used index at the last interrupt, for EVENT_IDX */
-	bool broken;		 /* the driver put nonsense in it; ignored until reset */
+	bool avail_flipped, used_flipped; /* packed: our wrap counters are 0 */
+	bool unsignalled;		  /* packed: something was pushed since */
+	uint16_t signalled_used;	  /* last_used at the last interrupt, for EVENT_IDX */
+	bool broken;			  /* the driver put nonsense in it; ignored until reset */
 };
 
 struct virtio_dev_ops {

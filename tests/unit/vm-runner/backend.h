@@ -7,7 +7,10 @@
 #define TEST_BACKEND_H
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "vhost/proto.h"
@@ -39,10 +42,18 @@ struct backend {
 		struct vhost_vring_state state;
 		struct vhost_vring_addr addr;
 		struct vhost_mem_table mem;
+		struct vhost_inflight inflight;
 	} payload;
 	int fds[8];
 	unsigned int n_fds;
 	unsigned int n_messages;
+	/* in-flight memory */
+	struct vhost_inflight inflight; /* as last asked for or given */
+	unsigned int n_made, n_taken;	/* times it was asked for, and given */
+	uint64_t inflight_bytes;	/* said of it; 0: as made */
+	uint64_t inflight_ino;		/* of the memory that was made or given last */
+	bool inflight_unsealed, inflight_without_fd;
+	uint16_t stopped_at[32]; /* answered to GET_VRING_BASE */
 };
 
 static inline void backend_init(struct backend *backend, struct driver *driver)
@@ -131,6 +142,53 @@ static inline int backend_read(struct backend *backend)
 	return 1;
 }
 
+static inline uint64_t inode_of(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return st.st_ino;
+}
+
+/* Make memory for in-flight state and send it along. */
+static inline void backend_make_inflight(struct backend *backend)
+{
+	struct {
+		struct vhost_header header;
+		struct vhost_inflight inflight;
+	} __attribute__((packed))
+	answer = {{VHOST_GET_INFLIGHT_FD, VHOST_VERSION | VHOST_REPLY, sizeof(answer.inflight)},
+		  backend->payload.inflight};
+	struct iovec iov = {&answer, sizeof(answer)};
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	int fd = memfd_create("inflight", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_int_equal(ftruncate(fd, 8192), 0);
+	if (!backend->inflight_unsealed)
+		assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK), 0);
+	if (!backend->inflight_without_fd) {
+		struct cmsghdr *cmsg;
+
+		msg.msg_control = control.bytes;
+		msg.msg_controllen = sizeof(control.bytes);
+		cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+	}
+	answer.inflight.bytes = backend->inflight_bytes ? backend->inflight_bytes : 8192;
+	backend->inflight = answer.inflight;
+	backend->inflight_ino = inode_of(fd);
+	backend->n_made++;
+	assert_int_equal(sendmsg(backend->fd, &msg, MSG_NOSIGNAL), sizeof(answer));
+	close(fd);
+}
+
 /* Do what a sound back-end does with the message just read. */
 static inline void backend_obey(struct backend *backend)
 {
@@ -181,7 +239,9 @@ static inline void backend_obey(struct backend *backend)
 		ring->enabled = backend->payload.state.num;
 		break;
 	case VHOST_GET_VRING_BASE: {
-		struct vhost_vring_state state = {backend->payload.state.index, 0};
+		struct vhost_vring_state state = {
+			backend->payload.state.index,
+			backend->stopped_at[backend->payload.state.index & 31]};
 
 		backend_reply(backend, VHOST_GET_VRING_BASE, VHOST_VERSION | VHOST_REPLY, &state,
 			      sizeof(state));
@@ -193,6 +253,18 @@ static inline void backend_obey(struct backend *backend)
 		ring->kick_fd = ring->call_fd = -1;
 		break;
 	}
+	case VHOST_GET_INFLIGHT_FD:
+		backend_make_inflight(backend);
+		break;
+	case VHOST_SET_INFLIGHT_FD:
+		assert_int_equal(backend->n_fds, 1);
+		backend->inflight = backend->payload.inflight;
+		backend->inflight_ino = inode_of(backend->fds[0]);
+		backend->n_taken++;
+		close(backend->fds[0]);
+		if (backend->header.flags & VHOST_NEED_REPLY)
+			backend_reply_u64(backend, 0);
+		break;
 	case VHOST_NET_SET_MTU:
 		backend->mtu = backend->payload.u64;
 		break;

@@ -626,10 +626,285 @@ static void bad_options_are_refused(void **state)
 	REFUSED(, "longer than 107");
 }
 
+/* Packed rings */
+
+#define PACKED (ACKED | VIRTIO_BIT(VIRTIO_RING_PACKED))
+
+static int setup_packed(void **state)
+{
+	struct bench *bench;
+
+	setup_with(state, NET_OFFLOADS_ON);
+	bench = *state;
+	net_from(bench->dev)->packed = true;
+	bench->backend.features |= VIRTIO_BIT(VIRTIO_RING_PACKED);
+	return 0;
+}
+
+static void die_and_come_back(struct bench *bench)
+{
+	backend_close(&bench->backend);
+	wait_until(&bench->driver, !status(bench).connected);
+	bench->backend.status = 0;
+	switch_up(bench);
+	backend_wait(&bench->backend, bench->backend.status == 15);
+}
+
+static void packed_rings_are_offered_only_when_asked_for(void **state)
+{
+	struct bench *bench = *state;
+
+	driver_reset(&bench->driver);
+	assert_false(driver_offered(&bench->driver) & VIRTIO_BIT(VIRTIO_RING_PACKED));
+	net_from(bench->dev)->packed = true;
+	driver_reset(&bench->driver);
+	assert_true(driver_offered(&bench->driver) & VIRTIO_BIT(VIRTIO_RING_PACKED));
+}
+
+static void packed_rings_may_have_any_size_and_small_event_areas(void **state)
+{
+	struct bench *bench = *state;
+	struct driver *driver = &bench->driver;
+	uint64_t end = MEMORY_BYTES;
+
+	assert_true(driver_negotiate(driver, PACKED));
+	for (uint16_t q = 0; q <= CONTROL; q++) {
+		driver_queue(driver, q, 63);
+		assert_int_equal(driver->size[q], 63);
+	}
+	reg_write(driver, R_QUEUE_SELECT, 2, 0);
+	assert_int_equal(reg_read(driver, R_QUEUE_ENABLE, 2), 1);
+	driver_ok(driver);
+	assert_int_equal(reg_read(driver, R_STATUS, 1), 15);
+	driver_reset(driver);
+	/* four bytes at the very end of memory are enough, three are not */
+	for (unsigned int left = 4; left > 0; left -= 4) {
+		assert_true(driver_negotiate(driver, PACKED));
+		driver_queue(driver, 0, 64);
+		reg_write(driver, R_QUEUE_SELECT, 2, 1);
+		reg_write(driver, R_QUEUE_DESC, 8, QUEUE_GPA(1));
+		reg_write(driver, R_QUEUE_DRIVER, 8, end - left);
+		reg_write(driver, R_QUEUE_DEVICE, 8, end - left);
+		reg_write(driver, R_QUEUE_ENABLE, 2, 1);
+		driver_ok(driver);
+		assert_int_equal(reg_read(driver, R_STATUS, 1), 15);
+		driver_reset(driver);
+	}
+	assert_true(driver_negotiate(driver, PACKED));
+	driver_queue(driver, 0, 64);
+	reg_write(driver, R_QUEUE_SELECT, 2, 1);
+	reg_write(driver, R_QUEUE_DESC, 8, QUEUE_GPA(1));
+	reg_write(driver, R_QUEUE_DRIVER, 8, end - 2);
+	reg_write(driver, R_QUEUE_DEVICE, 8, QUEUE_GPA(1) + USED_OFF);
+	reg_write(driver, R_QUEUE_ENABLE, 2, 1);
+	driver_ok(driver);
+	assert_int_equal(reg_read(driver, R_STATUS, 1), 15 | 64);
+	driver_reset(driver);
+}
+
+static void packed_both_up(struct bench *bench)
+{
+	guest_up(bench, PACKED);
+	switch_up(bench);
+	backend_wait(&bench->backend, bench->backend.status == 15);
+	assert_true(bench->backend.agreed & VIRTIO_BIT(VIRTIO_RING_PACKED));
+}
+
+static void in_flight_memory_of_a_dead_switch_is_given_to_the_next(void **state)
+{
+	struct bench *bench = *state;
+	struct backend *backend = &bench->backend;
+	uint64_t first;
+
+	packed_both_up(bench);
+	assert_int_equal(backend->n_made, 1);
+	assert_int_equal(backend->n_taken, 1);
+	assert_int_equal(backend->inflight.n_rings, PAIRS * 2);
+	assert_int_equal(backend->inflight.ring_size, 64);
+	for (int i = 0; i < PAIRS * 2; i++)
+		assert_int_equal(backend->rings[i].base, 0x8000);
+	first = backend->inflight_ino;
+	for (unsigned int i = 2; i < 5; i++) {
+		die_and_come_back(bench);
+		assert_int_equal(backend->n_made, 1);
+		assert_int_equal(backend->n_taken, i);
+		assert_int_equal(backend->inflight_ino, first);
+		assert_int_equal(backend->inflight.bytes, 8192);
+		assert_int_equal(backend->inflight.n_rings, PAIRS * 2);
+	}
+	/* a new driver has new rings: nothing of the old ones is kept */
+	reg_write(&bench->driver, R_STATUS, 1, 0);
+	backend_wait(backend, reg_read(&bench->driver, R_STATUS, 1) == 0);
+	backend->status = 0;
+	guest_up(bench, PACKED);
+	backend_wait(backend, backend->status == 15);
+	assert_int_equal(backend->n_made, 2);
+	assert_int_not_equal(backend->inflight_ino, first);
+}
+
+static void packed_rings_start_where_the_switch_said_it_stopped(void **state)
+{
+	struct bench *bench = *state;
+	struct backend *backend = &bench->backend;
+
+	packed_both_up(bench);
+	for (int i = 0; i < PAIRS * 2; i++)
+		backend->stopped_at[i] = (uint16_t)(0x8000 * (i % 2) + 7 + i);
+	vhost_frontend_run(net_from(bench->dev)->frontend, &net_from(bench->dev)->run, 3);
+	backend->status = 99;
+	backend_wait(backend, backend->status == 15);
+	for (int i = 0; i < PAIRS * 2; i++)
+		assert_int_equal(backend->rings[i].base, 0x8000 * (i % 2) + 7 + i);
+	assert_int_equal(backend->n_made, 2); /* what the old memory says is stale */
+	/* a driver that starts anew starts at the beginning */
+	reg_write(&bench->driver, R_STATUS, 1, 0);
+	backend_wait(backend, reg_read(&bench->driver, R_STATUS, 1) == 0);
+	backend->status = 0;
+	guest_up(bench, PACKED);
+	backend_wait(backend, backend->status == 15);
+	assert_int_equal(backend->rings[1].base, 0x8000);
+}
+
+static void refused(struct bench *bench)
+{
+	uint64_t before = status(bench).n_refused;
+
+	backend_connect(&bench->backend, bench->path);
+	while (backend_turn(&bench->backend))
+		;
+	backend_close(&bench->backend);
+	assert_int_equal(status(bench).n_refused, before + 1);
+	assert_int_equal(link_status(bench), 0);
+}
+
+static void packed_rings_are_never_given_to_a_switch_that_would_have_to_guess(void **state)
+{
+	struct bench *bench = *state;
+	struct backend *backend = &bench->backend;
+	uint64_t all = backend->protocol_features;
+
+	/* one that keeps in-flight state dies, and one that cannot read it comes */
+	packed_both_up(bench);
+	backend_close(backend);
+	wait_until(&bench->driver, !status(bench).connected);
+	backend->protocol_features = all & ~VIRTIO_BIT(VHOST_PF_INFLIGHT);
+	refused(bench);
+	backend->protocol_features = all;
+	backend->status = 0;
+	switch_up(bench);
+	backend_wait(backend, backend->status == 15);
+	assert_int_equal(backend->n_made, 1);
+	/* one that keeps none dies: only a new driver helps */
+	reg_write(&bench->driver, R_STATUS, 1, 0);
+	backend_wait(backend, reg_read(&bench->driver, R_STATUS, 1) == 0);
+	backend_close(backend);
+	wait_until(&bench->driver, !status(bench).connected);
+	backend->protocol_features = all & ~VIRTIO_BIT(VHOST_PF_INFLIGHT);
+	backend->status = 0;
+	packed_both_up(bench);
+	assert_int_equal(backend->n_made, 1);
+	backend_close(backend);
+	wait_until(&bench->driver, !status(bench).connected);
+	refused(bench);
+	backend->protocol_features = all;
+	refused(bench);
+	driver_reset(&bench->driver);
+	backend->status = 0;
+	packed_both_up(bench);
+}
+
+static void in_flight_memory_that_cannot_be_is_refused(void **state)
+{
+	struct bench *bench = *state;
+	struct backend *backend = &bench->backend;
+
+	guest_up(bench, PACKED);
+	for (int i = 0; i < 5; i++) {
+		uint64_t before = status(bench).n_refused;
+
+		backend->inflight_bytes = (uint64_t[]){8193, 1 << 25, UINT64_MAX, 0, 0}[i];
+		backend->inflight_without_fd = i == 3;
+		backend->inflight_unsealed = i == 4;
+		backend_connect(backend, bench->path);
+		while (backend_turn(backend))
+			;
+		backend_close(backend);
+		assert_int_equal(backend->n_taken, 0);
+		assert_int_equal(status(bench).n_refused, before + 1);
+	}
+	backend->inflight_unsealed = false;
+	backend->n_made = 0;
+	switch_up(bench);
+	backend_wait(backend, backend->status == 15);
+	assert_int_equal(backend->n_taken, 1);
+}
+
+static void control_queue_is_packed_like_the_others(void **state)
+{
+	struct bench *bench = *state;
+	struct driver *driver = &bench->driver;
+	const uint16_t size = 8;
+	uint16_t pairs = 1;
+	bool wrap = true;
+	uint16_t at = 0;
+
+	assert_true(driver_negotiate(driver, PACKED));
+	for (uint16_t q = 0; q <= CONTROL; q++)
+		driver_queue(driver, q, q == CONTROL ? size : 64);
+	driver_ok(driver);
+	for (int n = 0; n < 20; n++) {
+		struct {
+			uint64_t addr;
+			uint32_t len;
+			uint16_t id, flags;
+		} *desc = guest(driver, QUEUE_GPA(CONTROL));
+		uint16_t head = at;
+		bool head_wrap = wrap;
+		volatile uint16_t *flags = &desc[head].flags;
+		uint8_t *ack = guest(driver, BUFFERS_GPA + 0x1000);
+
+		memcpy(guest(driver, BUFFERS_GPA), "\4\0", 2);
+		pairs = (uint16_t)(n % 3);
+		memcpy(guest(driver, BUFFERS_GPA + 0x100), &pairs, 2);
+		*ack = 0x55;
+		for (int i = 0; i < 3; i++) {
+			desc[at].addr = BUFFERS_GPA + (i == 2 ? 0x1000 : i * 0x100);
+			desc[at].len = i == 2 ? 1 : 2;
+			desc[at].id = (uint16_t)(100 + n);
+			desc[at].flags = (uint16_t)((i < 2 ? DESC_NEXT : DESC_WRITE) |
+						    (wrap ? 1 << 7 : 1 << 15));
+			at = (uint16_t)((at + 1) % size);
+			wrap ^= at == 0;
+		}
+		ring_kick(driver, CONTROL);
+		wait_until(driver,
+			   (*flags & (1 << 7 | 1 << 15)) == (head_wrap ? 1 << 7 | 1 << 15 : 0));
+		assert_int_equal(desc[head].id, 100 + n);
+		assert_int_equal(desc[head].len, 1);
+		assert_true(desc[head].flags & DESC_WRITE);
+		assert_int_equal(*ack, n % 3 == 0);
+	}
+	assert_int_equal(status(bench).n_active_pairs, 1 + (19 - 1) % 3);
+	/* a chain without an end */
+	for (int i = 0; i < 16 * size; i += 16)
+		((uint16_t *)guest(driver, QUEUE_GPA(CONTROL) + (unsigned int)i))[7] =
+			(uint16_t)(DESC_NEXT | (wrap ? 1 << 7 : 1 << 15));
+	ring_kick(driver, CONTROL);
+	wait_until(driver, reg_read(driver, R_STATUS, 1) & 64);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+#define P(name) cmocka_unit_test_setup_teardown(name, setup_packed, teardown)
+		T(packed_rings_are_offered_only_when_asked_for),
+		P(packed_rings_may_have_any_size_and_small_event_areas),
+		P(in_flight_memory_of_a_dead_switch_is_given_to_the_next),
+		P(packed_rings_start_where_the_switch_said_it_stopped),
+		P(packed_rings_are_never_given_to_a_switch_that_would_have_to_guess),
+		P(in_flight_memory_that_cannot_be_is_refused),
+		P(control_queue_is_packed_like_the_others),
 		T(guest_without_switch_has_no_carrier),
 		T(rings_are_given_before_they_are_enabled),
 		T(kick_reaches_the_back_end),
