@@ -57,7 +57,7 @@ def bars(groups, xlabel, title, digits=4):
 
 def named(axes, title, n_series):
     """The title to the left above, what colours mean to the right."""
-    axes.set_title(title, fontsize=10, loc="left")
+    axes.set_title(title, fontsize=10, loc="left", pad=20 if n_series > 3 else 6)  # a long legend has a line of its own
     if n_series > 1:
         axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncol=n_series, borderaxespad=0.2, columnspacing=1.2)
 
