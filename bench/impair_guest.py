@@ -63,11 +63,12 @@ class Cable:
         return time.monotonic(), to["tx"]["pkts"] + missed, missed
 
     def rate_kbps(self, kbps, seconds):
-        """Of frames of 1518 bytes, a tenth more of them than the rate lets pass, and a long queue: it never runs empty.
+        """Of frames of 1518 bytes, half as many again as the rate lets pass, and a queue of half a second: it never runs empty.
 
         Return: kbit/s, frames, how many of them the sink was too slow for.
         """
-        self.begin({"rate_kbps": kbps, "queue_frames": 40000, "queue_bytes": 64000000}, 1518, 1.1 * kbps * 1000 / BITS_1518)
+        pps = kbps * 1000 / BITS_1518
+        self.begin({"rate_kbps": kbps, "queue_frames": int(pps / 2), "queue_bytes": 64000000}, 1518, 1.5 * pps)
         self.lab.wait_for("a full link", lambda: self.lab.port("from")["impaired"]["in"]["queue_full"])
         first = self.passed()
         time.sleep(seconds)
