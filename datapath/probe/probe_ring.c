@@ -58,6 +58,11 @@ void probe_ring_put(struct probe_ring *ring, const struct probe_record *record, 
 	skip = size > to_end ? to_end : 0;
 	stats_add(&ring->n_frames, 1);
 	if (ring->size - used < (uint64_t)skip + size) {
+		/* One of more than half of the ring would find no room here for ever: the next of its kind begins at the start. */
+		if (skip > 0 && used == 0 && size <= ring->size) {
+			memset(ring->bytes + at, 0, sizeof(to->size));
+			atomic_store_explicit(&ring->head, head + skip, memory_order_release);
+		}
 		stats_add(&ring->n_lost, 1);
 		stats_add(&ring->port_lost[record->port], 1);
 		if (ring->lost != UINT32_MAX)
@@ -93,7 +98,7 @@ const struct probe_record *probe_ring_peek(struct probe_ring *ring)
 		return record;
 	tail += ring->size - at;
 	atomic_store_explicit(&ring->tail, tail, memory_order_release);
-	return (const struct probe_record *)ring->bytes; /* a skip is followed by its record */
+	return tail == head ? NULL : (const struct probe_record *)ring->bytes;
 }
 
 void probe_ring_pop(struct probe_ring *ring, const struct probe_record *record)

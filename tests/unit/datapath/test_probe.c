@@ -228,6 +228,42 @@ static void a_full_ring_loses_counts_and_goes_on(void **state)
 	assert_int_equal(ports[1].n, 1500); /* and all were forwarded */
 }
 
+/* Of more than half of the ring, wherever it begins: one may be lost, the next finds room. */
+static void a_record_of_more_than_half_a_ring_fits_some_time(void **state)
+{
+	const uint32_t lens[] = {40000, 60, 40000, 63000, 60, 33000, 63000};
+	const struct probe_record *record;
+	struct probe_ring *ring;
+	uint32_t n_lost = 0;
+
+	(void)state;
+	watch(0, PROBE_IN);
+	cfg->ports[0].mtu = UINT16_MAX;
+	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		memset(&packet.f, 0, offsetof(struct frame, buf));
+		frames_make(packet.bytes, 1, 2, lens[i], 0);
+		for (int times = 0;; times++) {
+			struct frame f;
+
+			packet_split(&packet, lens[i], 2000);
+			f = packet.f;
+			f.hdr = f.buf + (packet.f.hdr - packet.f.buf);
+			pipeline_run(pl, cfg, &f, 1);
+			record = next(&ring);
+			if (record != NULL)
+				break;
+			assert_int_equal(times, 0);
+			n_lost++;
+		}
+		assert_int_equal(record->cap_len, lens[i]);
+		assert_memory_equal(record + 1, packet.bytes, lens[i]);
+		probe_ring_pop(ring, record);
+		assert_null(next(&ring));
+	}
+	assert_int_equal(probe->rings[0]->n_lost, n_lost);
+	assert_true(n_lost > 0);
+}
+
 static void samples_are_one_of_so_many(void **state)
 {
 	const struct probe_record *record;
@@ -378,6 +414,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_full_ring_loses_counts_and_goes_on, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(a_record_of_more_than_half_a_ring_fits_some_time,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(samples_are_one_of_so_many, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(mirrors_copy_and_cut, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_dry_run_leaves_nothing_behind, set_up, tear_down),
