@@ -71,10 +71,11 @@ void bfd_session_leave(const struct bfd_session *session, struct bfd_packet *pac
 /** bfd_session_interval_us() - Between our packets now */
 uint32_t bfd_session_interval_us(const struct bfd_session *session);
 
-/** bfd_session_is_whole() - Up, and the other end's side of the path is too */
+/** bfd_session_is_whole() - Up at both ends, so that the other one has said how its side of the path is, and that is up too */
 static inline bool bfd_session_is_whole(const struct bfd_session *session)
 {
-	return session->state == BFD_UP && session->remote_diag != BFD_DIAG_CONCATENATED &&
+	return session->state == BFD_UP && session->remote_state == BFD_UP &&
+	       session->remote_diag != BFD_DIAG_CONCATENATED &&
 	       session->remote_diag != BFD_DIAG_REV_CONCATENATED;
 }
 

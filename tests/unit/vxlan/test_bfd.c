@@ -253,6 +253,23 @@ static void end_that_is_down_is_told_at_once_and_leaves_the_session_up(void **st
 	assert_true(bfd_session_is_whole(&pair.ends[1]));
 }
 
+static void end_that_is_down_from_the_beginning_never_shows_a_whole_path(void **state)
+{
+	struct pair pair;
+
+	(void)state;
+	for (int down = 0; down < 2; down++) { /* one of them hears Init first, the other Up */
+		pair_init(&pair, 300000);
+		pair.ends[down].end_is_down = true;
+		for (int i = 0; i < 2000; i++) {
+			pair_run(&pair, pair.now_ns + MS);
+			assert_false(bfd_session_is_whole(&pair.ends[!down]));
+		}
+		assert_int_equal(pair.ends[!down].state, BFD_UP);
+		assert_true(bfd_session_is_whole(&pair.ends[down]));
+	}
+}
+
 static void end_that_leaves_is_not_waited_for(void **state)
 {
 	struct bfd_packet packet;
@@ -380,6 +397,7 @@ int main(void)
 		cmocka_unit_test(silence_takes_it_down_and_it_comes_back),
 		cmocka_unit_test(way_that_is_cut_in_one_direction_is_down_in_both),
 		cmocka_unit_test(end_that_is_down_is_told_at_once_and_leaves_the_session_up),
+		cmocka_unit_test(end_that_is_down_from_the_beginning_never_shows_a_whole_path),
 		cmocka_unit_test(end_that_leaves_is_not_waited_for),
 		cmocka_unit_test(other_end_that_begins_anew_takes_it_down),
 		cmocka_unit_test(packet_for_another_session_changes_nothing),
