@@ -125,7 +125,7 @@ struct port_ops {
 
 	/*
 	 * rx() sets in_port itself, because the frames came in through other ports that this one carries (an uplink and its
-	 * tunnels). An index that no port has makes the frame this port's own.
+	 * tunnels). An index that no port has makes the frame this port's own. What came in is rx()'s to count in rxq.
 	 */
 	bool rx_for_others;
 

@@ -58,8 +58,10 @@ static inline uint16_t poll_queue(struct worker *w, const struct snapshot *cfg,
 			frames[i].in_port = poll.port;
 		bytes += frames[i].len;
 	}
-	stats_add(&port->rxq[poll.queue].pkts, n);
-	stats_add(&port->rxq[poll.queue].bytes, bytes);
+	if (!port->ops->rx_for_others) {
+		stats_add(&port->rxq[poll.queue].pkts, n);
+		stats_add(&port->rxq[poll.queue].bytes, bytes);
+	}
 	cycles_mark(CYCLES_RECEIVE);
 	take(w->pl, cfg, frames, n);
 	port->ops->rx_release(port, poll.queue);

@@ -9,6 +9,7 @@
 
 #include "base/copy.h"
 #include "frame.h"
+#include "port.h"
 #include "vxlan/vxlan.h"
 
 /* The snapshot has the outer headers as well: behind them, where a frame's snapshot begins, it is one of the inner frame as it is. */
@@ -37,6 +38,18 @@ static inline void uplink_frame_fill(struct frame *f, struct frame_seg *seg, con
 		f->segs = seg;
 		f->n_segs = 1;
 	}
+}
+
+/* Count what came in, with its outer headers, before any of it is refused. A row that was merged is one. The queue's worker. */
+static inline void uplink_frames_count(struct port *port, uint16_t queue,
+				       const struct frame *frames, uint16_t n)
+{
+	uint64_t bytes = 0;
+
+	for (uint16_t i = 0; i < n; i++)
+		bytes += frames[i].len;
+	stats_add(&port->rxq[queue].pkts, n);
+	stats_add(&port->rxq[queue].bytes, bytes);
 }
 
 #endif

@@ -237,6 +237,7 @@ static uint16_t nic_rx(struct port *port, uint16_t queue, uint16_t worker, struc
 		from_shadow(uplink);
 		link_look(uplink);
 	}
+	uplink_frames_count(port, queue, frames, n);
 	n = (uint16_t)(n_replies + tunnel_rx(overlay_view_current(), port, worker, frames, n,
 					     &uplink->scratch));
 	if (n == 0)

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "uplink_frame.h"
 #include "uplink_nic.h"
 #include "uplink_packet.h"
 #include "uplink_socket.h"
@@ -92,6 +93,7 @@ static uint16_t uplink_rx(struct port *port, uint16_t queue, uint16_t worker, st
 	if (xdp == NULL || ++uplink->n_calls % PACKET_LOOK_EVERY == 0)
 		n = (uint16_t)(n + uplink_packet_rx(uplink->packet, port, worker, frames + n,
 						    uplink->segs + n, (uint16_t)(max - n)));
+	uplink_frames_count(port, queue, frames, n);
 	n = (uint16_t)(n_replies + tunnel_rx(overlay_view_current(), port, worker, frames, n,
 					     &uplink->scratch));
 	if (n == 0)

@@ -104,11 +104,28 @@ def stated_neighbours_are_answered_for(host, nine, guests):
     host.vni_set(20, neighbours=[])
 
 
+def uplink_rx(host):
+    return host.call("uplink.list")["uplinks"][0]["rx"]
+
+
+def uplink_counts_what_comes_with_its_outer_headers(host, nine, guests):
+    """Also what is refused then."""
+    pkts, size = uplink_rx(host)["pkts"], uplink_rx(host)["bytes"]
+    frame = datagram(BROADCAST, FAR, "10.0.10.9", "10.0.10.255", MARK)
+    for vni in (10010, 10010, 999):
+        nine.send(frame, vni=vni)
+    wait_for("three packets", lambda: uplink_rx(host)["pkts"] >= pkts + 3)
+    now = uplink_rx(host)
+    assert (now["pkts"] - pkts, now["bytes"] - size) == (3, 3 * (len(frame) + 50)), now
+    guests[10].drain()
+
+
 def stations_are_announced(host, nine, guests):
     """Plugged in, and moved in from another host: with the addresses that are known, and not where it is off."""
     new = "02:00:00:00:10:50"
     is_new = lambda o: o.inner[6:12].hex(":") == new
     is_rarp = lambda o: o.inner[12:14] == RARP.to_bytes(2, "big")
+    came = uplink_rx(host)
     for off in (False, True):
         host.vni_set(10, announce=not off)
         nine.wire.drain()
@@ -122,6 +139,7 @@ def stations_are_announced(host, nine, guests):
             got = nine.got(lambda o: is_new(o) and is_rarp(o))
             assert got and got[0].inner[:6] == b"\xff" * 6 and got[0].inner[20:22] == b"\0\3", "no RARP request for itself"
         host.call("port.delete", name="n10")
+    assert uplink_rx(host) == came, "what netloomd says itself has not come through the uplink"
     # FAR was behind h9 and had two addresses there; now it speaks up here
     for off in (True, False):
         host.vni_set(10, announce=not off)
@@ -270,6 +288,7 @@ def settings(lab):
     wait_for("the far ends to be resolved", lambda: all(v["usable"] for v in host.call("vtep.list")["vteps"]))
     step(requests_are_answered_here, host, nine, guests)
     step(stated_neighbours_are_answered_for, host, nine, guests)
+    step(uplink_counts_what_comes_with_its_outer_headers, host, nine, guests)
     step(stations_are_announced, host, nine, guests)
     step(outer_header_is_as_chosen, lab, host, nine, guests)
     step(too_big_answers_are_limited, host, guests)
