@@ -172,13 +172,11 @@ static void rings_poke(const struct vhost_run *run)
 
 static void introduced(struct vhost_frontend *frontend)
 {
-	const char *why =
-		frontend->wanted ? vhost_phase_unfit(&frontend->talk, &frontend->run) : NULL;
+	const char *why;
 
 	vhost_phase_enter(&frontend->talk, VHOST_PHASE_IDLE);
-	if (!why)
-		why = frontend->ops->connected(frontend->owner, frontend->talk.features,
-					       frontend->talk.n_pairs);
+	why = frontend->ops->connected(frontend->owner, frontend->talk.features,
+				       frontend->talk.n_pairs);
 	if (why) {
 		drop(frontend, why);
 		return;
@@ -187,6 +185,10 @@ static void introduced(struct vhost_frontend *frontend)
 	frontend->counters.n_connects++;
 	frontend->n_complaints = 0;
 	log_info("%s: a switch has connected", frontend->name);
+	/* Not disconnected, for it would come again at once: it may have the rings of the next driver. */
+	why = frontend->wanted ? vhost_phase_unfit(&frontend->talk, &frontend->next) : NULL;
+	if (why)
+		log_warning("%s: the switch is not given the rings: %s", frontend->name, why);
 }
 
 /* The phase has no more to say. Return: false when there is nothing to do but wait. */
@@ -197,7 +199,7 @@ static bool phase_end(struct vhost_frontend *frontend)
 		introduced(frontend);
 		return true;
 	case VHOST_PHASE_IDLE:
-		if (!frontend->wanted)
+		if (!frontend->wanted || vhost_phase_unfit(&frontend->talk, &frontend->next))
 			return false;
 		frontend->run = frontend->next;
 		frontend->restart = false;

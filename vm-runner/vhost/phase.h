@@ -69,7 +69,7 @@ void vhost_phase_init(struct vhost_talk *talk);
 void vhost_phase_forget(struct vhost_talk *talk);
 
 /**
- * vhost_phase_unfit() - Whether the back-end just introduced cannot take up rings as they are
+ * vhost_phase_unfit() - Whether the back-end cannot take up rings as they are: it is not given them
  * @run: the rings, which are to be served
  *
  * Return: NULL, or why not.
