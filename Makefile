@@ -258,7 +258,17 @@ $(B)/bench/uplink: $(B)/obj/bench/uplink.o $(B)/libtap.a $(B)/libvxlan.a $(B)/li
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpcap
-bench-programs: all $(B)/bench/pipeline $(B)/bench/capture $(B)/bench/vtep $(B)/bench/uplink $(B)/bench/relay
+$(B)/obj/bench/floor/%.o $(B)/obj/bench/floor/guests/%.o: CFLAGS = $(BASE_CFLAGS) -Ibench -Itests -Ivm-runner -Idatapath $(DPDK_CFLAGS)
+$(B)/obj/bench/floor/guests/%.o: tests/guests/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+$(B)/bench/floor: $(call obj,$(wildcard bench/floor/*.c)) \
+		$(patsubst %,$(B)/obj/bench/floor/guests/%.o,nic traffic_send traffic_judge) $(B)/libdatapath.a $(B)/libbase.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpcap
+bench-programs: all $(B)/bench/pipeline $(B)/bench/capture $(B)/bench/vtep $(B)/bench/uplink $(B)/bench/relay $(B)/bench/floor
 bench:
 	scripts/deps.sh
 	$(MAKE) bench-programs

@@ -79,6 +79,15 @@ RING_INLINE void ring_rewind(struct ring *ring, struct ring_position to)
 	ring->avail_wrap = to.avail_wrap;
 }
 
+/*
+ * The line that @at is in will be written. Where it is in another CPU's cache, a fetch for reading would be the first of two trips: and that is
+ * what compilers make of __builtin_prefetch(at, 1) for a CPU that might be too old.
+ */
+RING_INLINE void ring_prefetch_write(const uint8_t *at)
+{
+	__asm__ volatile("prefetchw %0" : : "m"(*at));
+}
+
 /* virtio 1.2 §2.7.10: has the counter passed @event on its way from @old to @now? */
 RING_INLINE bool ring_passed(uint16_t event, uint16_t now, uint16_t old)
 {

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/copy.h"
 #include "port.h"
 #include "vhost/ring_layout.h"
 
@@ -31,17 +32,28 @@ RING_INLINE enum drop_reason ring_frame_begin(struct frame *f, uint32_t len)
 	return DROP_NONE;
 }
 
+/* What a sender's header wishes; @low and @high are its ten bytes, loaded once. */
+static __attribute__((noinline)) enum drop_reason ring_frame_wishes(struct ring *ring, uint64_t low,
+								    uint16_t high, struct frame *f)
+{
+	struct vnet_hdr hdr = {0}; /* num_buffers means nothing on this way */
+
+	memcpy(&hdr, &low, sizeof(low));
+	memcpy((uint8_t *)&hdr + sizeof(low), &high, sizeof(high));
+	return vnet_read(&hdr, ring->offloads, f) ? DROP_NONE : DROP_BAD_OFFLOAD;
+}
+
 /* A frame out of one buffer; *@n_segs counts the burst's segments. */
 RING_INLINE enum drop_reason ring_frame_plain(struct ring *ring, const struct ring_buf *buf,
 					      struct frame *f, uint16_t *n_segs)
 {
 	const uint8_t *payload = buf->base + ring->vnet_len;
-	struct vnet_hdr hdr;
 	enum drop_reason reason;
+	uint64_t low;
+	uint16_t high;
 
 	if (unlikely(buf->len < ring->vnet_len))
 		return DROP_BAD_DESCRIPTOR;
-	hdr.num_buffers = 0;
 	reason = ring_frame_begin(f, buf->len - ring->vnet_len);
 	if (unlikely(reason != DROP_NONE))
 		return reason;
@@ -52,13 +64,15 @@ RING_INLINE enum drop_reason ring_frame_plain(struct ring *ring, const struct ri
 		ring->segs[(*n_segs)++] =
 			(struct frame_seg){payload + FRAME_HDR_MAX, f->len - FRAME_HDR_MAX};
 	} else {
-		rte_memcpy(f->hdr, payload, f->len);
+		copy_short(f->hdr, payload, f->len);
 	}
-	memcpy(&hdr, buf->base, VNET_LEN_OLD); /* num_buffers means nothing on this way */
-	rte_compiler_barrier();		       /* from here on the copy, never the original */
-	if (likely((hdr.flags | hdr.gso_type) == 0))
+	static_assert(VNET_LEN_OLD == sizeof(low) + sizeof(high), "the header's bytes");
+	memcpy(&low, buf->base, sizeof(low));
+	memcpy(&high, buf->base + sizeof(low), sizeof(high));
+	rte_compiler_barrier(); /* from here on the copies, never the original */
+	if (likely((low & VNET_WISHES) == 0))
 		return DROP_NONE;
-	return vnet_read(&hdr, ring->offloads, f) ? DROP_NONE : DROP_BAD_OFFLOAD;
+	return ring_frame_wishes(ring, low, high, f);
 }
 
 /* Moves up to @want bytes from the front of a list of buffers; returns how many there were. */

@@ -74,8 +74,8 @@ RING_INLINE uint16_t split_peek(struct ring *ring, uint16_t max, bool writable,
 		bufs[i].len = desc.len;
 		bufs[i].id = head;
 		if (writable) {
-			rte_prefetch0_write(bufs[i].base);
-			rte_prefetch0_write(bufs[i].base + 64);
+			ring_prefetch_write(bufs[i].base);
+			ring_prefetch_write(bufs[i].base + 64);
 		} else {
 			rte_prefetch0(bufs[i].base);
 			rte_prefetch0(bufs[i].base + 64);

@@ -14,6 +14,7 @@
 #include <rte_pause.h>
 #include <string.h>
 
+#include "base/copy.h"
 #include "cycles.h"
 #include "port.h"
 #include "vhost/ring_layout.h"
@@ -26,15 +27,29 @@ RING_INLINE void ring_copy_plain(const struct frame_out *out, uint8_t *to)
 	const struct frame *f = out->f;
 
 	if (out->prefix_len > 0) {
-		rte_memcpy(to, out->prefix, out->prefix_len);
+		copy_short(to, out->prefix, out->prefix_len);
 		to += out->prefix_len;
 	}
-	rte_memcpy(to, f->hdr + out->skip, f->hdr_len - out->skip);
+	copy_short(to, f->hdr + out->skip, f->hdr_len - out->skip);
 	to += f->hdr_len - out->skip;
 	for (uint16_t i = 0; i < f->n_segs; i++) {
 		rte_memcpy(to, f->segs[i].base, f->segs[i].len);
 		to += f->segs[i].len;
 	}
+}
+
+/*
+ * The header of a frame that wishes nothing, from constants. (Read back from a struct that was written in other pieces just before, it would have to
+ * wait until those writes are in the cache: fourteen cycles a frame.) A constant length per branch keeps the copy inline.
+ */
+RING_INLINE void ring_put_header(uint8_t *to, uint8_t len)
+{
+	static const struct vnet_hdr plain = {.num_buffers = 1};
+
+	if (likely(len == VNET_LEN_MAX))
+		memcpy(to, &plain, VNET_LEN_MAX);
+	else
+		memcpy(to, &plain, VNET_LEN_OLD);
 }
 
 /* Where the next byte goes in a list of buffers. The list is long enough: its sum was checked. */
@@ -173,12 +188,10 @@ RING_INLINE bool ring_tx_run(struct ring *ring, struct frame_out *out, uint16_t 
 
 	for (uint16_t i = 0; i < n; i++) {
 		uint32_t total = ring->vnet_len + frame_out_len(&out[i]);
+		bool has_wishes = (out[i].f->offload.flags | out[i].f->offload.gso) != 0;
 		struct vnet_hdr hdr;
 
-		if (likely((out[i].f->offload.flags | out[i].f->offload.gso) == 0)) {
-			memset(&hdr, 0, sizeof(hdr));
-			hdr.num_buffers = 1;
-		} else {
+		if (unlikely(has_wishes)) {
 			out[i].drop = vnet_write(&out[i], ring->offloads, &hdr);
 			if (out[i].drop != DROP_NONE)
 				continue;
@@ -192,11 +205,10 @@ RING_INLINE bool ring_tx_run(struct ring *ring, struct frame_out *out, uint16_t 
 		if (likely(at < n_plain && plain[at].len >= total && n_done < RING_DONE_MAX)) {
 			uint8_t *to = plain[at].base;
 
-			/* No chain shares the line: a constant length per branch keeps the copy inline. */
-			if (likely(ring->vnet_len == VNET_LEN_MAX))
-				memcpy(to, &hdr, VNET_LEN_MAX);
+			if (likely(!has_wishes))
+				ring_put_header(to, ring->vnet_len);
 			else
-				memcpy(to, &hdr, VNET_LEN_OLD);
+				memcpy(to, &hdr, ring->vnet_len);
 			ring_copy_plain(&out[i], to + ring->vnet_len);
 			ring->done[n_done++] = (struct ring_done){plain[at++].id, 1, total};
 			out[i].drop = DROP_NONE;
@@ -204,6 +216,8 @@ RING_INLINE bool ring_tx_run(struct ring *ring, struct frame_out *out, uint16_t 
 		}
 		layout->skip(ring, at);
 		at = n_plain = 0;
+		if (!has_wishes)
+			hdr = (struct vnet_hdr){.num_buffers = 1};
 		out[i].drop = ring_tx_chain(ring, &out[i], &hdr, &n_done, &retries, layout);
 	}
 	layout->skip(ring, at);

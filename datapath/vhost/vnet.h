@@ -24,6 +24,8 @@
 #define VNET_GSO_TCPV6 4
 #define VNET_GSO_ECN   0x80
 
+#define VNET_WISHES UINT64_C(0xffff) /* flags and gso_type in the header's first eight bytes */
+
 struct vnet_hdr {
 	uint8_t flags;
 	uint8_t gso_type;
