@@ -293,11 +293,12 @@ static void cable_print(const struct cable *cable, json_t *vni)
 					     [BFD_DOWN] = "down",
 					     [BFD_INIT] = "init",
 					     [BFD_UP] = "up"};
-	const struct bfd_session *session = &cable->session;
+	const struct bfd_session *session;
 	char why[160];
 
 	if (cable == NULL)
 		return;
+	session = &cable->session;
 	cable_explain(cable, why, sizeof(why));
 	json_object_set_new(
 		vni, "cable",

@@ -21,14 +21,15 @@ from netbench.stats import spread, summary  # noqa: E402
 from netbench.trials import Counted, why_not  # noqa: E402
 from netbench.watch import Watch, shares_of, waited_ns  # noqa: E402
 
-BUSY, ASLEEP = "while :; do :; done", "sleep 60 & wait"
+BUSY, ASLEEP = "while :; do :; done", "read line"
 OPTIONS = SimpleNamespace(count_all=False)
 
 
 @contextlib.contextmanager
 def running(cpu, *scripts):
     """Shells pinned to @cpu."""
-    processes = [subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(cpu), "sh", "-c", script])
+    processes = [subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(cpu), "sh", "-c", script],
+                                  stdin=subprocess.PIPE)
                  for script in scripts]
     try:
         for process in processes:
@@ -38,7 +39,7 @@ def running(cpu, *scripts):
     finally:
         for process in processes:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 def watched(pids, of_it, seconds=0.5):

@@ -140,8 +140,8 @@ class FrontEnd:
         return 0
 
     def base(self, ring):
-        """Where the switch begins: at what it has not given back."""
-        return self.load16(0x4000 * ring + 0x2000 + 2)
+        """Where the switch begins: at what it has not given back; 0 where the file ends before the ring."""
+        return int.from_bytes(os.pread(self.file, 2, 0x4000 * ring + 0x2000 + 2), "little")
 
     def start(self, size=MEMORY):
         self.negotiate()
