@@ -99,12 +99,14 @@ def dissector_agrees_with_cut_rows(lab, host, other):
         run("ethtool", "-K", "u0", "tx-udp-segmentation", "off", "tx-checksumming", "off", netns=device)
     wire = Wire(lab.fabric, "h1")
     iperf(lab, other.guests["g10"], guest, "10.0.10.2", "-n", "4M")
-    frames = [f for f in wire.drain() if len(f) > 42 and f[36:38] == b"\x12\xb5"]
+    # Other VNIs' guests may have something to say meanwhile
+    frames = [f for f in wire.drain() if f[36:38] == b"\x12\xb5" and f[46:49] == (10010).to_bytes(3, "big")]
     wire.close()
     assert len(frames) > 300 and max(len(f) for f in frames) == 1550 + 14, (len(frames), max(map(len, frames)))
     path = os.path.join(lab.dir, "rows.pcap")
     pcap_write(path, frames)
-    assert dissect_wrong(path) == []
+    wrong = dissect_wrong(path)
+    assert not wrong, (len(wrong), wrong[:5])
     pcap_write(path, frames[:100])
     for frame, packet in zip(frames, dissect(path)):
         assert_whole(packet, len(frame))
@@ -197,7 +199,8 @@ def broadcasts_are_limited(host, far, guests):
         guest.send(datagram(FAR, guest.mac, "10.0.10.1", "10.0.10.9", b"for one"))
     assert len(far.got(lambda o: o.inner.endswith(b"for one"), 100)) == 100
     dropped = host.drops()["vxlan-bum-limit"] - before
-    assert 1 <= len(passed) <= 200 and len(passed) + dropped == n, (len(passed), dropped)
+    # The guest's kernel may have had something to flood, too
+    assert 1 <= len(passed) <= 200 and n <= len(passed) + dropped <= n + 10, (len(passed), dropped)
     host.vni_set(10, bum_limit=0, flood=False)
     before = host.drops().get("vxlan-bum-off", 0)
     for i in range(10):
