@@ -2,14 +2,13 @@
 #include "apply.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "apply_fdb.h"
 #include "apply_impair.h"
+#include "apply_live.h"
 #include "apply_snapshot.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "datapath.h"
 #include "model_diff.h"
@@ -92,23 +91,12 @@ int apply_republish(struct apply *apply)
 	return 0;
 }
 
-/* Close what is behind an index; no snapshot names it. */
-static void live_close(struct live_port *live)
-{
-	apply_impair_close(live, NULL);
-	if (live->port != NULL)
-		live->port->ops->close(live->port);
-	free(live->patch_drops);
-	free(live->patch_stats);
-	memset(live, 0, sizeof(*live));
-}
-
 void apply_free(struct apply *apply)
 {
 	if (apply == NULL)
 		return;
 	for (size_t i = 0; i < SNAPSHOT_PORTS_MAX; i++)
-		live_close(&apply->live[i]);
+		apply_live_close(&apply->live[i]);
 	model_free(apply->model);
 	free(apply->live);
 	free(apply);
@@ -141,25 +129,6 @@ bool apply_port_failed(const struct model_port *port, void *arg)
 uint64_t apply_generation(const struct apply *apply)
 {
 	return apply->generation;
-}
-
-static int live_open(struct live_port *live, const struct model_port *port, struct err *err)
-{
-	memset(live, 0, sizeof(*live));
-	if (model_port_is_patch(port)) {
-		live->patch_drops = aligned_alloc(64, PORT_WORKERS_MAX * sizeof(struct port_drops));
-		live->patch_stats =
-			aligned_alloc(64, 2 * PORT_WORKERS_MAX * sizeof(struct port_queue_stats));
-		if (live->patch_drops == NULL || live->patch_stats == NULL) {
-			live_close(live);
-			return err_set(err, ENOMEM, "port \"%s\": out of memory", port->spec.name);
-		}
-		memset(live->patch_drops, 0, PORT_WORKERS_MAX * sizeof(struct port_drops));
-		memset(live->patch_stats, 0,
-		       2 * PORT_WORKERS_MAX * sizeof(struct port_queue_stats));
-		return 0;
-	}
-	return port_open(port, &live->port, err);
 }
 
 /* The lowest index in use by nobody, neither now nor next. */
@@ -273,48 +242,13 @@ static int ports_suspend(struct apply *apply, const struct model *next, const bo
 	free(held);
 	for (size_t i = 0; i < SNAPSHOT_PORTS_MAX; i++) {
 		if (apply->suspended[i])
-			live_close(&apply->live[i]);
+			apply_live_suspend(&apply->live[i]);
 	}
 	return 0;
 
 no_memory:
 	memset(apply->suspended, 0, SNAPSHOT_PORTS_MAX * sizeof(bool));
 	return -ENOMEM;
-}
-
-/* What a port type says need not name the port; what the user reads must. */
-static void why_complete(struct err *why, const struct model_port *port, int rc)
-{
-	struct err cause = *why;
-
-	if (strncmp(cause.text, "port \"", strlen("port \"")) == 0)
-		return;
-	why->text[0] = '\0';
-	err_set(why, -rc, "port \"%s\": %.400s", port->spec.name,
-		cause.text[0] != '\0' ? cause.text : strerror(-rc));
-}
-
-/* Return: whether it is open at last. */
-static bool live_open_again(struct live_port *live, const struct model_port *port)
-{
-	struct live_port again;
-	struct err why = {.text = ""};
-	uint64_t pause_ns;
-
-	if (port_may_open(port, &pause_ns, &why) != 0) {
-		live->try_ns = 0;
-	} else if (clock_now_ns() < live->try_ns) {
-		return false;
-	} else if (live_open(&again, port, &why) == 0) {
-		*live = again;
-		log_info("port \"%s\": is there at last", port->spec.name);
-		return true;
-	} else {
-		live->try_ns = clock_now_ns() + pause_ns;
-	}
-	why_complete(&why, port, -EIO);
-	snprintf(live->error, sizeof(live->error), "%.255s", why.text);
-	return false;
 }
 
 void apply_open_again(struct apply *apply)
@@ -326,7 +260,7 @@ void apply_open_again(struct apply *apply)
 		struct live_port *live = &apply->live[port->index];
 
 		if (live->port == NULL && live->error[0] != '\0' && port_opens_again(port))
-			opened |= live_open_again(live, port);
+			opened |= apply_live_open_again(live, port);
 	}
 	if (opened && apply_republish(apply) != 0)
 		log_error("out of memory: ports stay out until the next change");
@@ -343,20 +277,16 @@ static int ports_open(struct apply *apply, const struct model *next, const bool 
 
 		if (!open[i])
 			continue;
-		rc = live_open(live, port, &why);
+		memset(live, 0, sizeof(*live));
+		rc = apply_live_open(live, port, &why);
 		apply->opened[port->index] = true;
 		if (rc == 0)
-			rc = apply_impair_open(live, port, &why);
-		if (rc == 0)
 			continue;
-		live_close(live);
-		why_complete(&why, port, rc);
 		if (!tolerant)
 			return err_set(err, -rc, "%s", why.text);
 		log_error("%s; the port is left out, %s", why.text,
 			  port_opens_again(port) ? "and tried again"
 						 : "name it in a request to try again");
-		snprintf(live->error, sizeof(live->error), "%.255s", why.text);
 	}
 	return 0;
 }
@@ -399,7 +329,7 @@ static void prepare_undo(struct apply *apply)
 	snapshot_free(apply->snapshot);
 	for (size_t i = 0; i < SNAPSHOT_PORTS_MAX; i++) {
 		if (apply->opened[i])
-			live_close(&apply->next_live[i]);
+			apply_live_close(&apply->next_live[i]);
 		else
 			apply_impair_close(&apply->next_live[i], &apply->live[i]);
 	}
@@ -411,12 +341,8 @@ static void prepare_undo(struct apply *apply)
 		if (!apply->suspended[port->index])
 			continue;
 		reopened = true;
-		if (live_open(live, port, &err) != 0 || apply_impair_open(live, port, &err) != 0) {
-			live_close(live);
-			why_complete(&err, port, -EIO);
-			snprintf(live->error, sizeof(live->error), "%.255s", err.text);
+		if (apply_live_open(live, port, &err) != 0)
 			log_error("cannot be opened again: %s", err.text);
-		}
 	}
 	if (reopened) {
 		again = snapshot_build(apply, apply->model, apply->live, ++apply->generation);
@@ -483,7 +409,7 @@ void apply_commit(struct apply *apply)
 	for (size_t i = 0; i < SNAPSHOT_PORTS_MAX; i++) {
 		if (old_live[i].port != apply->next_live[i].port ||
 		    old_live[i].patch_drops != apply->next_live[i].patch_drops) {
-			live_close(&old_live[i]);
+			apply_live_close(&old_live[i]);
 			replaced[i] = true;
 		} else {
 			apply_impair_close(&old_live[i], &apply->next_live[i]);

@@ -167,6 +167,31 @@ static void move_outlives_changes_and_ends_with_the_port(void **state)
 	assert_int_equal(poller(2), 0);
 }
 
+#define LAB(port)                                                                                  \
+	"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"apply\",\"params\":{\"owner\":\"lab\","        \
+	"\"switches\":[],"                                                                         \
+	"\"ports\":[{\"name\":\"p6\",\"type\":\"vhost-user\",\"socket\":\"/s6\"" port "]}}"
+
+/* A port whose socket its successor needs is closed first, and opened again when the change fails. */
+static void move_outlives_a_change_that_fails(void **state)
+{
+	(void)state;
+	assert_int_equal(ask(LAB("}")), 0);
+	assert_int_equal(ask_port("queue.pin", 6, ",\"worker\":1"), 0);
+	assert_int_equal(poller(6), 1);
+	strcpy(fake.fail_path, "/bad");
+	assert_int_not_equal(ask(LAB(",\"queues\":2},{\"name\":\"z\",\"type\":\"vhost-user\","
+				     "\"socket\":\"/bad\"}")),
+			     0);
+	fake.fail_path[0] = '\0';
+	assert_int_equal(port_of(6)->spec.n_queues, 1);
+	assert_int_equal(poller(6), 1);
+	assert_int_equal(
+		apply_live(control.apply, model_port_find(apply_model(control.apply), "p6"))
+			->pinned,
+		1);
+}
+
 static void pinned_queue_stays_until_it_is_released(void **state)
 {
 	(void)state;
@@ -215,6 +240,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(moved_queue_stays_for_a_while, start, stop),
 		cmocka_unit_test_setup_teardown(move_outlives_changes_and_ends_with_the_port, start,
 						stop),
+		cmocka_unit_test_setup_teardown(move_outlives_a_change_that_fails, start, stop),
 		cmocka_unit_test_setup_teardown(pinned_queue_stays_until_it_is_released, start,
 						stop),
 		cmocka_unit_test_setup_teardown(impossible_pins_are_refused, start, stop),
