@@ -111,7 +111,8 @@ echo "netloomd with $ports ports: $full KiB resident, $(((full - empty) * 1024 /
 idle "$ports"
 stop
 
-# A million stations, 4000 behind each of 262 ports: with learning off, to know what the captures take, and on.
+# A million stations, 4000 behind each of 262 ports: with learning off and a small table, to know what the captures
+# take, and with a table that holds them.
 mkdir "$dir/macs"
 python3 - "$dir/macs" <<'END'
 import struct, sys
@@ -123,9 +124,9 @@ for port in range(262):
                     struct.pack(">I", port * 4000 + i) + bytes.fromhex("0800") + bytes(46))
 END
 
-# stations LEARNING: sets $entries, $bytes and $resident
+# stations LEARNING ENTRIES: sets $entries, $bytes and $resident
 stations() {
-	start --fdb-entries 1048576
+	start --fdb-entries "$2"
 	rpc switch.set "{\"name\":\"s\",\"learning\":$1}" >/dev/null
 	python3 - "$dir/sock" "$dir/macs" <<'END'
 import json, socket, sys, time
@@ -152,8 +153,8 @@ END
 	stop
 }
 
-stations false
+stations false 1024
 without=$resident
-stations true
+stations true 1048576
 echo "FDB for 1048576 entries: $bytes bytes mapped; holding $entries: $(((resident - without))) KiB" \
 	"resident, $(((resident - without) * 1024 / entries)) bytes an entry"

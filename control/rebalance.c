@@ -173,9 +173,9 @@ static void balance(struct rebalance *r)
 }
 
 /* Return: whether a worker is busy. */
-static bool workers_look(struct rebalance *r)
+static bool workers_look(struct rebalance *r, uint64_t now)
 {
-	uint64_t now = clock_now_ns(), elapsed = now - r->at_ns;
+	uint64_t elapsed = now - r->at_ns;
 	bool any = false;
 
 	for (uint16_t i = 0; i < datapath_n_workers(); i++) {
@@ -192,9 +192,9 @@ static bool workers_look(struct rebalance *r)
 	return any;
 }
 
-void rebalance_tick(struct rebalance *r)
+void rebalance_tick(struct rebalance *r, uint64_t now_ns)
 {
-	if (workers_look(r) && r->automatic && datapath_n_workers() > 1)
+	if (workers_look(r, now_ns) && r->automatic && datapath_n_workers() > 1)
 		balance(r);
 	else
 		r->has_samples = false;
@@ -204,7 +204,7 @@ static void tick(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	rebalance_tick(arg);
+	rebalance_tick(arg, clock_now_ns());
 }
 
 struct rebalance *rebalance_new(struct control *control, bool automatic)
@@ -216,7 +216,7 @@ struct rebalance *rebalance_new(struct control *control, bool automatic)
 		return NULL;
 	r->control = control;
 	r->automatic = automatic;
-	workers_look(r);
+	workers_look(r, clock_now_ns());
 	r->timer = event_new(control->base, -1, EV_PERSIST, tick, r);
 	if (r->timer != NULL && event_add(r->timer, &second) == 0)
 		return r;

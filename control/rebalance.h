@@ -31,8 +31,11 @@ struct rebalance;
 struct rebalance *rebalance_new(struct control *control, bool automatic);
 void rebalance_free(struct rebalance *rebalance);
 
-/** rebalance_tick() - A second has passed, as a rule: measure, and move if it pays. The timer calls it. */
-void rebalance_tick(struct rebalance *rebalance);
+/**
+ * rebalance_tick() - A second has passed, as a rule: measure, and move if it pays. The timer calls it.
+ * @now_ns: CLOCK_MONOTONIC; not before the last call's
+ */
+void rebalance_tick(struct rebalance *rebalance, uint64_t now_ns);
 
 /** rebalance_busy() - Per mille of the last second in which the worker had work; 0 if @rebalance is NULL */
 uint32_t rebalance_busy(const struct rebalance *rebalance, uint16_t worker);

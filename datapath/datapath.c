@@ -91,6 +91,7 @@ int datapath_start(const struct datapath_options *options, struct err *err)
 			   datapath.learn, datapath.event_fd, err);
 	if (rc != 0)
 		goto free;
+	fdb_touch_start(datapath.fdb);
 	return 0;
 free:
 	datapath_stop();

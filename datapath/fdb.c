@@ -6,11 +6,9 @@
 #include "fdb_table.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
 #define CAPACITY_MAX (UINT32_C(16) << 20)
-#define HUGE_BYTES   (UINT64_C(2) << 20)
 
 uint64_t fdb_hash(const struct fdb *fdb, uint32_t fid, uint64_t mac)
 {
@@ -82,23 +80,6 @@ enum fdb_change fdb_refresh(struct fdb *fdb, uint32_t fid, uint64_t mac, uint16_
 	return fdb_refresh_hashed(fdb, fdb_hash(fdb, fid, mac), fid, mac, port, now_s);
 }
 
-static bool buckets_map(struct fdb *fdb)
-{
-	fdb->mapping_bytes = fdb->bytes + (fdb->bytes >= HUGE_BYTES ? HUGE_BYTES : 0);
-	fdb->mapping = mmap(NULL, fdb->mapping_bytes, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (fdb->mapping == MAP_FAILED) {
-		fdb->mapping = NULL;
-		return false;
-	}
-	madvise(fdb->mapping, fdb->mapping_bytes, MADV_NOHUGEPAGE);
-	fdb->buckets = fdb->mapping;
-	if (fdb->bytes >= HUGE_BYTES)
-		fdb->buckets = (struct bucket *)(((uintptr_t)fdb->mapping + HUGE_BYTES - 1) &
-						 ~(uintptr_t)(HUGE_BYTES - 1));
-	return true;
-}
-
 struct fdb *fdb_new(uint32_t capacity)
 {
 	uint64_t n_buckets = BUCKETS_PER_CHUNK;
@@ -118,7 +99,7 @@ struct fdb *fdb_new(uint32_t capacity)
 	if (getrandom(fdb->seed, sizeof(fdb->seed), 0) != sizeof(fdb->seed))
 		goto fail;
 	fdb->seed[1] |= 1;
-	if (!buckets_map(fdb))
+	if (!fdb_memory_map(fdb))
 		goto fail;
 	fdb->chunk_used = calloc(n_buckets / BUCKETS_PER_CHUNK, sizeof(*fdb->chunk_used));
 	fdb->n_learned = calloc(UINT16_MAX + 1, sizeof(*fdb->n_learned));
@@ -135,8 +116,7 @@ void fdb_free(struct fdb *fdb)
 {
 	if (fdb == NULL)
 		return;
-	if (fdb->mapping != NULL)
-		munmap(fdb->mapping, fdb->mapping_bytes);
+	fdb_memory_unmap(fdb);
 	free(fdb->chunk_used);
 	free(fdb->n_learned);
 	free(fdb->n_static);

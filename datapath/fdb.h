@@ -8,7 +8,7 @@
  * entry; everything else is the writer's.
  *
  * Memory is one mapping made at fdb_new() (16 bytes a slot, twice the capacity), touched as it is
- * used.
+ * used, or at once by fdb_touch_start().
  *
  * A sixteenth more than the capacity is kept for ports that have few entries: a port with random
  * source addresses may fill the table, and the others still learn.
@@ -61,6 +61,17 @@ static inline uint64_t fdb_mac(const uint8_t mac[6])
  */
 struct fdb *fdb_new(uint32_t capacity);
 void fdb_free(struct fdb *fdb);
+
+/**
+ * fdb_touch_start() - Have all memory of a large table ready soon
+ *
+ * A thread of its own does it, beside readers and writer. A table of 131,072 stations or less is left as it is. Whoever made the table
+ * calls it, once. Without threads or memory to be had nothing happens.
+ */
+void fdb_touch_start(struct fdb *fdb);
+
+/** fdb_touch_wait() - Until it is; fine if it was not started. fdb_free() need not be preceded by it. */
+void fdb_touch_wait(struct fdb *fdb);
 
 /**
  * fdb_lookup() - Where is a station?

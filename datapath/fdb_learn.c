@@ -6,13 +6,6 @@
 #include "fdb_table.h"
 
 #include <stddef.h>
-#include <sys/mman.h>
-
-#define HUGE_THRESHOLD 16384 /* entries from which large pages pay */
-
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25 /* Linux 6.1 */
-#endif
 
 /* Change what belongs to the same station; readers may refresh its age meanwhile. */
 static void slot_update(struct slot *slot, uint64_t value)
@@ -86,16 +79,6 @@ static bool has_room(const struct fdb *fdb, uint16_t port, uint8_t flags)
 	return left > 0 && ((flags & FDB_STATIC) != 0 || fdb->n_learned[port] < left / 2);
 }
 
-/*
- * A large table is worth large pages, a small one is not worth 2 MiB for each station. Best effort.
- */
-static void use_huge_pages(struct fdb *fdb)
-{
-	fdb->huge = true;
-	madvise(fdb->buckets, fdb->bytes, MADV_HUGEPAGE);
-	madvise(fdb->buckets, fdb->bytes, MADV_COLLAPSE);
-}
-
 static enum fdb_change learn_known(struct fdb *fdb, struct slot *slot, uint64_t value,
 				   const struct key *key, uint8_t flags, uint32_t now_s)
 {
@@ -159,8 +142,6 @@ enum fdb_change fdb_learn(struct fdb *fdb, uint32_t fid, uint64_t mac, uint16_t 
 	(*port_counter(fdb, port, flags))++;
 	fdb->count++;
 	fdb->counters.learned++;
-	if (fdb->count >= HUGE_THRESHOLD && !fdb->huge)
-		use_huge_pages(fdb);
 	return FDB_ADDED;
 }
 

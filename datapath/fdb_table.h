@@ -26,6 +26,7 @@
 #ifndef DATAPATH_FDB_TABLE_H
 #define DATAPATH_FDB_TABLE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "fdb.h"
@@ -69,13 +70,21 @@ struct fdb {
 
 	/* writer only */
 	uint32_t count;
-	bool huge; /* large pages were asked for */
 	size_t age_cursor;
 	struct fdb_counters counters;
 	uint16_t *chunk_used; /* entries per chunk */
 	uint32_t *n_learned;  /* per port */
 	uint32_t *n_static;
+
+	/* fdb_memory.c's */
+	pthread_t toucher;
+	bool is_touched; /* by that thread; whoever made the table */
+	_Atomic bool stop_touching;
 };
+
+/** fdb_memory_map() - Reserve the buckets, all free. Return: false if there is no address space. */
+bool fdb_memory_map(struct fdb *fdb);
+void fdb_memory_unmap(struct fdb *fdb);
 
 struct key {
 	uint64_t word;

@@ -16,7 +16,7 @@
 
 #include "snapshot.h"
 
-#define LEARN_RING_SIZE 8192
+#define LEARN_RING_SIZE 32768
 
 struct learn_event {
 	uint64_t mac; /* as in fdb_mac() */

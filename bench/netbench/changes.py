@@ -77,7 +77,6 @@ def learning(options, progress):
     rig = Rig(options, LargeNetloomd, n_cards=4)
     try:
         rig.subject.control_on(options.cpus[1])  # the generator waits most of the time, the datapath never does
-        fill(rig, progress)  # memory that was never touched costs more than all else
         for number in range(repeats(options)):
             for rate in OFFERED_M if number % 2 == 0 else OFFERED_M[::-1]:
                 progress.say(f"learning {rate} M addresses a second, round {number + 1} of {repeats(options)}")

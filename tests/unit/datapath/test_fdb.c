@@ -6,11 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "fdb.h"
+#include "fdb_table.h"
 
 #define FID FDB_FID(3, 10)
 
@@ -249,6 +250,45 @@ static void million_entries_fit_and_are_all_found(void **state)
 	fdb_free(fdb);
 }
 
+static size_t n_resident(const struct fdb *fdb)
+{
+	static unsigned char pages[(64 << 20) / 4096];
+	size_t n = fdb->bytes / 4096, resident = 0;
+
+	assert_true(n <= sizeof(pages));
+	assert_int_equal(mincore(fdb->buckets, fdb->bytes, pages), 0);
+	for (size_t i = 0; i < n; i++)
+		resident += pages[i] & 1;
+	return resident;
+}
+
+/* Stations that come meanwhile stay, and none of those that come later waits for the kernel. */
+static void memory_of_a_large_table_is_there_before_it_is_used(void **state)
+{
+	struct fdb *large = fdb_new(1 << 20), *small = fdb_new(131072);
+
+	(void)state;
+	assert_non_null(large);
+	assert_non_null(small);
+	assert_int_equal(n_resident(large), 0);
+	fdb_touch_start(large);
+	fdb_touch_start(small);
+	for (uint32_t i = 0; i < 5000; i++)
+		assert_int_equal(fdb_learn(large, FID, station(i), i % 100, 0, 0, 0), FDB_ADDED);
+	fdb_touch_wait(large);
+	fdb_touch_wait(small);
+	if (madvise(large->buckets, 4096, 23 /* MADV_POPULATE_WRITE */) == 0)
+		assert_int_equal(n_resident(large), large->bytes / 4096);
+	assert_int_equal(n_resident(small), 0);
+	for (uint32_t i = 0; i < 5000; i++)
+		assert_int_equal(fdb_lookup(large, FID, station(i), NULL), i % 100);
+	fdb_free(small);
+	fdb_free(large);
+	large = fdb_new(2 << 20);
+	fdb_touch_start(large);
+	fdb_free(large); /* whether it is done or not */
+}
+
 static void impossible_capacities_are_refused(void **state)
 {
 	(void)state;
@@ -349,6 +389,7 @@ int main(void)
 		cmocka_unit_test(ageing_in_small_budgets_gets_around),
 		cmocka_unit_test(flush_and_walk_see_every_entry_once),
 		cmocka_unit_test(million_entries_fit_and_are_all_found),
+		cmocka_unit_test(memory_of_a_large_table_is_there_before_it_is_used),
 		cmocka_unit_test(impossible_capacities_are_refused),
 		cmocka_unit_test(no_reader_sees_a_port_that_is_not_the_stations),
 	};
