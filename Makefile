@@ -72,7 +72,8 @@ $(B)/bench/distance $(B)/bench/wake $(B)/bench/relay: $(B)/bench/%: bench/%.c
 	$(Q)gcc $(BASE_CFLAGS) -o $@ $< -lpthread
 
 $(B)/guests/traffic: tests/guests/traffic_send.c tests/guests/traffic_judge.c
-$(B)/guests/%: tests/guests/%.c tests/guests/guest.c tests/guests/nic.c $(wildcard tests/guests/*.h) \
+$(B)/guests/hostile: tests/guests/hostile_packed.c
+$(B)/guests/%: tests/guests/%.c tests/guests/guest.c tests/guests/nic.c tests/guests/nic_packed.c $(wildcard tests/guests/*.h) \
 		vm-runner/x86/microguest_abi.h
 	@mkdir -p $(@D)
 	$(call say,GUEST,$@)
@@ -264,7 +265,7 @@ $(B)/obj/bench/floor/guests/%.o: tests/guests/%.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 $(B)/bench/floor: $(call obj,$(wildcard bench/floor/*.c)) \
-		$(patsubst %,$(B)/obj/bench/floor/guests/%.o,nic traffic_send traffic_judge) $(B)/libdatapath.a $(B)/libbase.a
+		$(patsubst %,$(B)/obj/bench/floor/guests/%.o,nic nic_packed traffic_send traffic_judge) $(B)/libdatapath.a $(B)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(BASE_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpcap

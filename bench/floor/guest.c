@@ -11,6 +11,7 @@
 #define MEMORY_BYTES (32U << 20)
 #define FRAME_MAX    2048
 #define PAGE	     4096
+#define RING_PACKED  (UINT64_C(1) << 34)
 
 struct guest_ring guest_rings[GUEST_CARDS][2];
 
@@ -50,7 +51,7 @@ bool virtio_find(unsigned int id, unsigned int nth, struct virtio_device *device
 uint64_t virtio_negotiate(struct virtio_device *device, uint64_t wanted)
 {
 	(void)device;
-	return wanted;
+	return wanted & ~RING_PACKED;
 }
 
 uint64_t virtio_queue(struct virtio_device *device, uint16_t index, uint16_t size, const void *desc,

@@ -2,29 +2,27 @@
 /*
  * A microguest that misuses its network card: descriptors of any address, length and flags, chains that loop, indirect
  * tables that point to themselves, indices that jump, headers rewritten while the switch reads them, resets in between.
+ * Packed rings (hostile_packed.c) if the card has them, else split ones (here).
  * The switch may stop the port or drop frames; this guest then resets the card and goes on.
  *
  * --append seed=N rounds=N (100) steps=N (2000, to a round) flip=1 (only rewrite the addresses of otherwise good frames:
  * from the switch's two other stations 02:a1:b2:c3:d4:01 and :02, each in turn)
  */
-#include "nic.h"
+#include "hostile.h"
 
-#define RING	    64
 #define FRAME_BYTES 60
-#define F_NEXT	    1
-#define F_WRITE	    2
-#define F_INDIRECT  4
-#define TABLE	    16
 #define LOOKS_MAX   300000 /* at a ring that does not move */
 
 /* To a station whose address no random byte turns into ours, which would be learned from us: a move, and quite in order. */
 static const uint8_t stations[12] = {0x02, 0xa1, 0xb2, 0xc3, 0xd4, 0, 0x02, 0, 0, 0, 0, 9};
 
-static uint64_t state;
-static struct nic nic;
-static struct nic_desc *table;
+struct nic nic;
+struct nic_desc *table;
+uint8_t *chaff;
 
-static uint64_t any(void)
+static uint64_t state;
+
+uint64_t any(void)
 {
 	state ^= state << 13;
 	state ^= state >> 7;
@@ -32,13 +30,13 @@ static uint64_t any(void)
 	return state;
 }
 
-static uint32_t below(uint32_t n)
+uint32_t below(uint32_t n)
 {
 	return (uint32_t)((any() >> 32) * n >> 32);
 }
 
 /* Often nearly right: what is plainly wrong is found by the first check, and goes no deeper. */
-static uint64_t any_address(void)
+uint64_t any_address(void)
 {
 	switch (below(6)) {
 	case 0:
@@ -49,12 +47,12 @@ static uint64_t any_address(void)
 		return (uint64_t)nic.tx.desc; /* the ring itself */
 	case 3:
 		return (uint64_t)nic.rx.used;
-	default:
-		return (uint64_t)nic.tx.buffers + below(RING * nic.tx.buffer_bytes);
+	default: /* never where a frame's destination would be its source: addresses of stations are not to be learned from us */
+		return (uint64_t)nic.tx.buffers + (below(RING * nic.tx.buffer_bytes) & ~3U);
 	}
 }
 
-static uint32_t any_length(void)
+uint32_t any_length(void)
 {
 	switch (below(6)) {
 	case 0:
@@ -82,19 +80,28 @@ static void desc_spoil(struct nic_desc *desc, uint16_t n)
 	}
 }
 
-/* A frame of the kind that the switch takes, in the buffer of descriptor @at. */
-static void frame_write(uint16_t at, uint8_t station)
+uint32_t frame_put(uint16_t at, uint8_t station)
 {
 	uint8_t *frame = nic.tx.buffers + (size_t)at * nic.tx.buffer_bytes + NIC_VNET;
 
 	for (unsigned int i = 0; i < FRAME_BYTES; i++)
 		frame[i] = (uint8_t)(i * 7);
 	memcpy(frame, stations, sizeof(stations));
-	frame[5] = station;
+	if (station == STATION_OURS)
+		memcpy(frame, frame + 6, 6);
+	else
+		frame[5] = station;
 	frame[12] = 0x88;
 	frame[13] = 0xb5; /* IEEE 802, for experiments */
-	nic.tx.desc[at] =
-		(struct nic_desc){(uint64_t)frame - NIC_VNET, NIC_VNET + FRAME_BYTES, 0, 0};
+	return NIC_VNET + FRAME_BYTES;
+}
+
+static void frame_write(uint16_t at, uint8_t station)
+{
+	uint32_t bytes = frame_put(at, station);
+
+	nic.tx.desc[at] = (struct nic_desc){
+		(uint64_t)nic.tx.buffers + (uint64_t)at * nic.tx.buffer_bytes, bytes, 0, 0};
 }
 
 static void publish(struct nic_ring *ring, uint16_t by)
@@ -107,7 +114,7 @@ static void publish(struct nic_ring *ring, uint16_t by)
 static void start_over(void)
 {
 	nic_start(&nic);
-	for (uint16_t i = 0; i < RING; i++)
+	for (uint16_t i = 0; i < RING && !nic.tx.packed; i++)
 		frame_write(i, (uint8_t)(1 + i % 2));
 }
 
@@ -151,14 +158,14 @@ static void step(void)
 /* A good frame whose destination keeps changing between two stations, until the switch has taken it. */
 static void flip(void)
 {
-	uint16_t used = nic.tx.used[1], at = nic.tx.next & (RING - 1);
+	uint16_t at = nic.tx.next & (RING - 1);
 	volatile uint8_t *last = nic.tx.buffers + (size_t)at * nic.tx.buffer_bytes + NIC_VNET + 5;
-	uint32_t looks = 0;
+	uint32_t looks = 0, bytes = frame_put(at, 1);
 
-	frame_write(at, 1);
-	nic.tx.avail[2 + at] = at;
-	publish(&nic.tx, 1);
-	while (nic.tx.used[1] == used) {
+	nic_tx_length(&nic, 0, bytes - NIC_VNET);
+	nic_tx_send(&nic, 1);
+	guest_write16(nic.tx.doorbell, nic.tx.index);
+	while (nic_tx_room(&nic, RING) < RING) {
 		*last = 1;
 		*last = 2;
 		if (looks++ > LOOKS_MAX)
@@ -168,7 +175,7 @@ static void flip(void)
 
 void start(const struct microguest_params *params)
 {
-	uint64_t rounds, steps;
+	uint64_t rounds, steps, n_steps = 0;
 	bool flips;
 
 	guest_init(params);
@@ -178,17 +185,25 @@ void start(const struct microguest_params *params)
 	flips = guest_arg("flip", 0);
 	guest_check(nic_open(&nic, 0, RING, 2048), 20, "there is a network card");
 	table = guest_alloc(TABLE * sizeof(*table));
+	chaff = guest_alloc(CHAFF);
+	memset(chaff + NIC_VNET, 2, CHAFF - NIC_VNET);
+	guest_say(nic.tx.packed ? "packed rings\n" : "split rings\n");
 	guest_wait(255);
 	for (uint64_t round = 0; round < rounds; round++) {
+		bool moves = true;
+
 		start_over();
-		for (uint64_t i = 0; i < steps; i++) {
+		for (uint64_t i = 0; i < steps && moves; i++, n_steps++) {
 			if (flips)
 				flip();
+			else if (nic.tx.packed)
+				moves = hostile_packed_step();
 			else
 				step();
 		}
 	}
 	virtio_reset(&nic.device);
+	guest_say_number("steps: ", n_steps);
 	guest_say("HOSTILE-DONE\n");
 	guest_end(0);
 }

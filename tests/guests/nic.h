@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A driver for virtio-net in a few lines: one pair of split rings (virtio 1.2 §2.7), polled, no interrupts, no offloads.
+ * A driver for virtio-net in a few lines: one pair of rings, polled, no interrupts, no offloads. Split (virtio 1.2 §2.7, nic.c), or
+ * packed (§2.8, nic_packed.c) where the card offers it.
  *
  * A descriptor of the transmit ring and its buffer belong together for good, so that a frame's header is written once and
  * only what differs from frame to frame afterwards. A frame begins on a cache line of its own, behind its virtio header, and
@@ -24,16 +25,33 @@ struct nic_used {
 	uint32_t id, length;
 };
 
+struct nic_packed_desc {
+	uint64_t address;
+	uint64_t
+		rest; /* length | id << 32 | flags << 48: the other side reads and writes it at once */
+};
+
 struct nic_ring {
-	struct nic_desc *desc;
-	volatile uint16_t *avail; /* flags, index, ring[], used_event */
-	volatile uint16_t *used;  /* flags, index, then struct nic_used[], avail_event */
+	union {
+		struct nic_desc *desc;
+		struct nic_packed_desc *packed_desc;
+	};
+	volatile uint16_t
+		*avail; /* split: flags, index, ring[], used_event; packed: offset, flags */
+	volatile uint16_t *
+		used; /* split: flags, index, then struct nic_used[], avail_event; packed: offset, flags */
+	/* By position. Split: the ring's own; packed, where both sides write to the same descriptors: copies. */
+	struct nic_desc *frames;     /* tx: @length */
+	const struct nic_used *came; /* rx: what the other side has said of frames */
+	void *own;		     /* packed: memory for them */
 	uint16_t size;
-	uint16_t next; /* avail index we are at; what is before @published has been made known */
+	/* These count on for ever; modulo size they are positions, and @size's bit says in which kind of lap (packed). */
+	uint16_t next; /* we are here; what is before @published has been made known */
 	uint16_t published;
-	uint16_t rung; /* avail index up to which the other side has been told, if it wants to be */
-	uint16_t seen; /* used index up to which we have looked */
-	bool event_idx, in_order;
+	uint16_t rung;	/* up to here the other side has been told, if it wants to be */
+	uint16_t seen;	/* up to here we have taken back what the other side gave back */
+	uint16_t known; /* packed, rx: up to here we know that it did */
+	bool packed, event_idx, in_order;
 	uint64_t doorbell;
 	uint16_t index;
 	uint8_t *buffers;
@@ -87,23 +105,29 @@ static inline void nic_tx_length(struct nic *nic, uint16_t ahead, uint32_t bytes
 {
 	uint16_t at = (uint16_t)(nic->tx.next + ahead) & (nic->tx.size - 1);
 
-	nic->tx.desc[at].length = NIC_VNET + bytes;
+	nic->tx.frames[at].length = NIC_VNET + bytes;
+}
+
+/** nic_tx_bytes() - How many bytes the @ahead-th frame from now has */
+static inline uint32_t nic_tx_bytes(const struct nic *nic, uint16_t ahead)
+{
+	return nic->tx.frames[(uint16_t)(nic->tx.next + ahead) & (nic->tx.size - 1)].length -
+	       NIC_VNET;
 }
 
 /** nic_tx_send() - The next @n frames are ready: publish them; nic_doorbells() wakes the switch if it sleeps */
 void nic_tx_send(struct nic *nic, uint16_t n);
 
 /** nic_rx_waiting() - How many frames have come */
-uint16_t nic_rx_waiting(const struct nic *nic);
+uint16_t nic_rx_waiting(struct nic *nic);
 
 /** nic_rx_frame() - The @ahead-th frame that has come, and its length, which is what the other side says */
 static inline uint8_t *nic_rx_frame(struct nic *nic, uint16_t ahead, uint32_t *bytes)
 {
-	const struct nic_used *used = (const struct nic_used *)(nic->rx.used + 2);
-	struct nic_used element = used[(uint16_t)(nic->rx.seen + ahead) & (nic->rx.size - 1)];
+	struct nic_used came = nic->rx.came[(uint16_t)(nic->rx.seen + ahead) & (nic->rx.size - 1)];
 
-	*bytes = element.length - NIC_VNET;
-	return nic->rx.buffers + (size_t)(element.id & (nic->rx.size - 1)) * nic->rx.buffer_bytes +
+	*bytes = came.length - NIC_VNET;
+	return nic->rx.buffers + (size_t)(came.id & (nic->rx.size - 1)) * nic->rx.buffer_bytes +
 	       NIC_VNET;
 }
 

@@ -64,11 +64,11 @@ def bucket_cycles(index):
 class Traffic:
     """One microguest. @directory holds its sockets and files; @cards is a list of MAC addresses.
 
-    @build is where vm-runner is, @tools where guests/ is, if elsewhere. @run_by: a command that runs commands.
+    @build is where vm-runner is, @tools where guests/ is, if elsewhere. @run_by: a command that runs commands. @packed: its rings are.
     """
 
     def __init__(self, build, directory, name, cards, ring=256, buffer=2048, memory="16M", cpu=None, options=(),
-                 tools=None, run_by=()):
+                 tools=None, run_by=(), packed=False):
         self.name = name
         self.directory = directory
         self.macs = list(cards)
@@ -83,7 +83,8 @@ class Traffic:
                    "--name", name, "--memory", memory, "--append", f"ring={ring} buffer={buffer}", "--shared", self.file,
                    "--serial", "log=" + self.log, "--control", self.socket("control"), *options]
         for number, mac in enumerate(cards):
-            command += ["--net", f"socket={self.socket(number)},mac={mac},offloads=off,queue_size={ring}"]
+            command += ["--net", f"socket={self.socket(number)},mac={mac},offloads=off,queue_size={ring},"
+                        f"packed={'on' if packed else 'off'}"]
         if cpu is not None:
             command = ["taskset", "-c", str(cpu), *command]
         with open(self.log + ".vm", "ab") as log:

@@ -122,8 +122,7 @@ static void burst_content(struct card *card, uint16_t n)
 	uint32_t from = header_bytes(&card->orders), head = from + sizeof(struct stamp);
 
 	for (uint16_t i = 0; i < n; i++) {
-		uint16_t at = (uint16_t)(card->nic.tx.next + i) & (card->nic.tx.size - 1);
-		uint32_t bytes = card->nic.tx.desc[at].length - NIC_VNET;
+		uint32_t bytes = nic_tx_bytes(&card->nic, i);
 		uint8_t *frame = nic_tx_frame(&card->nic, i);
 
 		for (uint32_t j = head; j < bytes; j++)
@@ -152,11 +151,8 @@ static uint64_t burst_bytes(const struct card *card, uint16_t n)
 
 	if (!(card->orders.role & TRAFFIC_IMIX))
 		return (uint64_t)n * (card->orders.size - FCS);
-	for (uint16_t i = 0; i < n; i++) {
-		uint16_t at = (uint16_t)(card->nic.tx.next + i) & (card->nic.tx.size - 1);
-
-		bytes += card->nic.tx.desc[at].length - NIC_VNET;
-	}
+	for (uint16_t i = 0; i < n; i++)
+		bytes += nic_tx_bytes(&card->nic, i);
 	return bytes;
 }
 
