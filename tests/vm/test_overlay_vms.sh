@@ -105,9 +105,18 @@ ip -n "${tag}hostA" link set eth0 up
 ip -n "${tag}hostB" link set eth0 up
 
 say "netloom up on both hosts"
-on hostA "$netloom" up --timeout 300 "$work/vms.yaml" --host hostA >"$work/up.A" 2>&1 &
+# up HOST: its part; a second time where the emulated SVM spoiled the guest (tests/README.md)
+up()
+{
+	if ! on "$1" "$netloom" up --timeout 200 "$work/vms.yaml" --host "$1"; then
+		say "note: $1 once more"
+		on "$1" "$netloom" down vms || true
+		on "$1" "$netloom" up --timeout 300 "$work/vms.yaml" --host "$1"
+	fi
+}
+up hostA >"$work/up.A" 2>&1 &
 first=$!
-on hostB "$netloom" up --timeout 300 "$work/vms.yaml" --host hostB || fail "hostB's part does not come up"
+up hostB || fail "hostB's part does not come up"
 wait $first || { cat "$work/up.A"; fail "hostA's part does not come up"; }
 on hostA "$netloom" ps
 until_true 30 "h1 does not reach h2" on hostA "$netloom" exec vms/h1 -- ping -c 1 -W 2 10.0.10.2

@@ -165,9 +165,8 @@ class Guest:
     def up(self):
         """Wait until the guest has booted: its agent is started last.
 
-        In an emulated SVM the second CPU of a guest has been seen to have a triple fault before the kernel's first word,
-        and once in some fifty boots the only CPU of one was busy for ever, for a reason not found. So one guest of a
-        test gets a second try; the log says so, and what its threads did.
+        The emulated SVM spoils a guest now and then ("A guest that never boots" in tests/README.md). So one guest of a test
+        gets a second try; the log says so, and what its threads did.
         """
         try:
             self.answer(BOOT_LIMIT_S / 2)
