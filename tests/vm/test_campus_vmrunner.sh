@@ -12,7 +12,7 @@
 #    h2:eth2 ------- wire, plugged later -------- eth2:h4
 #
 # nested: --memory 4096 --cpus 3
-# limit: 1200
+# limit: 1500
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 BUILD=${BUILD:-$top/build}
@@ -127,7 +127,7 @@ answered_beyond()
 }
 
 say "netloom up"
-if ! "$netloom" up --timeout 250 "$top/examples/campus.yaml"; then
+if ! "$netloom" up --timeout 400 "$top/examples/campus.yaml"; then
 	say "note: once more: the emulated SVM may spoil a guest (tests/README.md)"
 	"$netloom" ps || true
 	"$netloom" down --all
