@@ -144,14 +144,48 @@ static bool end_has_port(const struct topo *topo, const struct topo_link *link, 
 		span_link_crosses(topo, link));
 }
 
+/* With what the link has already: what netloomd would refuse is said in the words of `link set`. */
+static int impair_check(const struct topo *topo, const struct topo_link *link, int named,
+			const struct link_change *change, struct err *err)
+{
+	json_t *result = NULL;
+	int rc = rpc_once("port.list", NULL, &result, err);
+
+	for (int side = 0; side < 2 && rc == 0; side++) {
+		int sender = side == 0 ? named : 1 - named;
+		const struct topo_end *end = &link->ends[sender];
+		struct topo_impair impair;
+		const json_t *port;
+		const char *fault;
+
+		if (!change->toward[side] ||
+		    link_side(topo, link, sender, json_object_get(result, "ports"), &impair,
+			      &port) == NULL)
+			continue;
+		topo_impair_merge(&impair, &change->impair[side]);
+		fault = topo_impair_check(&impair);
+		if (fault == NULL && topo_impair_is_good(&impair) &&
+		    topo_impair_says_how(&change->impair[side]))
+			fault = "`distribution`, `order` and `seed` make nothing bad by "
+				"themselves; name a `jitter` or a chance with them";
+		if (fault != NULL)
+			rc = err_set(err, EINVAL, "what %s/%s:%s sends: %s", topo->name, end->node,
+				     end->ifname, fault);
+	}
+	json_decref(result);
+	return rc;
+}
+
 /* All that was said, at both ends, in one request: it happens whole or not at all. */
 static int link_set(const struct topo *topo, const struct topo_link *link, int named,
 		    const struct link_change *change, struct err *err)
 {
 	json_t *ports = json_array(), *of_end[2] = {NULL, NULL}, *impaired = NULL;
 	const char *names[2];
-	int n = 0, rc;
+	int n = 0, rc = 0;
 
+	if (change->sets_impair)
+		rc = impair_check(topo, link, named, change, err);
 	for (int side = 0; side < 2 && change->sets_impair; side++) {
 		int sender = side == 0 ? named : 1 - named;
 		struct impair_place place;
@@ -172,11 +206,11 @@ static int link_set(const struct topo *topo, const struct topo_link *link, int n
 		if (of_end[end] != NULL)
 			json_array_append(ports, of_end[end]);
 	}
-	if (change->sets_impair && impaired == NULL)
+	if (rc == 0 && change->sets_impair && impaired == NULL)
 		rc = err_set(err, ENOENT,
 			     "that direction of the link is not on this host; set it where its "
 			     "sender is");
-	else
+	else if (rc == 0)
 		rc = rpc_once("port.impair", json_pack("{s:O}", "ports", ports), NULL, err);
 	if (rc == 0 && n > 0)
 		rc = carriers_wait(names, n, err);

@@ -35,26 +35,36 @@ static json_t *end_name(const struct topo_link *link, int end)
 	return json_sprintf("%s:%s", link->ends[end].node, link->ends[end].ifname);
 }
 
-/* One direction; NULL if it is not on this host. */
-static json_t *direction_json(const struct topo *topo, const struct topo_link *link, int sender,
-			      const json_t *ports)
+const char *link_side(const struct topo *topo, const struct topo_link *link, int sender,
+		      const json_t *ports, struct topo_impair *impair, const json_t **port)
 {
 	struct arena arena = {.head = NULL};
-	struct topo_impair impair;
 	struct impair_place place;
 	const struct topo_end *own;
-	const json_t *port, *side, *stats;
-	char text[TEXT_MAX];
-	json_t *object;
 
 	if (!desired_impair_place(topo, link, sender, &place))
 		return NULL;
 	own = &link->ends[place.end];
-	port = port_find(ports, desired_port_name(&arena, topo, own->node, own->ifname));
+	*port = port_find(ports, desired_port_name(&arena, topo, own->node, own->ifname));
 	arena_free(&arena);
-	side = json_object_get(json_object_get(port, "impair"), place.side);
-	stats = json_object_get(json_object_get(port, "impaired"), place.side);
-	desired_impair_parse(side, &impair);
+	desired_impair_parse(json_object_get(json_object_get(*port, "impair"), place.side), impair);
+	return place.side;
+}
+
+/* One direction; NULL if it is not on this host. */
+static json_t *direction_json(const struct topo *topo, const struct topo_link *link, int sender,
+			      const json_t *ports)
+{
+	const json_t *port, *side, *stats;
+	struct topo_impair impair;
+	char text[TEXT_MAX];
+	const char *place = link_side(topo, link, sender, ports, &impair, &port);
+	json_t *object;
+
+	if (place == NULL)
+		return NULL;
+	side = json_object_get(json_object_get(port, "impair"), place);
+	stats = json_object_get(json_object_get(port, "impaired"), place);
 	topo_impair_text(&impair, text, sizeof(text));
 	object = json_pack("{s:s, s:o, s:o, s:s}", "lab", topo->name, "from",
 			   end_name(link, sender), "to", end_name(link, 1 - sender), "text", text);

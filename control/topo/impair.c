@@ -294,6 +294,36 @@ void topo_impair_clear(struct topo_impair *impair)
 	impair->named = (1u << TOPO_IMPAIR_FIELDS) - 1;
 }
 
+void topo_impair_merge(struct topo_impair *impair, const struct topo_impair *change)
+{
+	for (unsigned int i = 0; i < TOPO_IMPAIR_FIELDS; i++) {
+		if ((change->named & 1u << i) != 0)
+			put(impair, i, change->value[i]);
+	}
+}
+
+static const uint32_t how =
+	1u << TOPO_IMPAIR_DISTRIBUTION | 1u << TOPO_IMPAIR_ORDER | 1u << TOPO_IMPAIR_SEED;
+
+static bool any_is_set(const struct topo_impair *impair, uint32_t fields)
+{
+	for (unsigned int i = 0; i < TOPO_IMPAIR_FIELDS; i++) {
+		if ((fields & 1u << i) != 0 && impair->value[i] != 0)
+			return true;
+	}
+	return false;
+}
+
+bool topo_impair_is_good(const struct topo_impair *impair)
+{
+	return !any_is_set(impair, ~how);
+}
+
+bool topo_impair_says_how(const struct topo_impair *impair)
+{
+	return any_is_set(impair, how);
+}
+
 static bool preset_set(struct topo_impair *impair, const char *name, int side, char *why,
 		       size_t size)
 {

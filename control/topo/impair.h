@@ -62,6 +62,15 @@ bool topo_impair_is_word(const char *word);
 /** topo_impair_check() - What single values cannot tell. Return: NULL, or what is wrong. */
 const char *topo_impair_check(const struct topo_impair *impair);
 
+/** topo_impair_merge() - What @change names, over what @impair is already */
+void topo_impair_merge(struct topo_impair *impair, const struct topo_impair *change);
+
+/** topo_impair_is_good() - Nothing is wrong, whatever `seed`, `distribution` and `order` are */
+bool topo_impair_is_good(const struct topo_impair *impair);
+
+/** topo_impair_says_how() - `seed`, `distribution` or `order` is more than the usual */
+bool topo_impair_says_how(const struct topo_impair *impair);
+
 /** topo_impair_clear() - Name every field, with 0: a good direction */
 void topo_impair_clear(struct topo_impair *impair);
 

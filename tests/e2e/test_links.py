@@ -372,6 +372,15 @@ def test_lab_file(lab):
                             (["dealy", "1ms"], 'did you mean "delay"'), (["delay"], "needs a value"),
                             (["up", "down"], "exclude each other")):
         assert sentence in netloom(lab, "link", "set", "imp/a:eth1", *words, status=2)
+    # What only the whole can tell is said in the same words, with what the link has already; taking away always works.
+    for words, sentence in ((["jitter", "5ms"], "`jitter` is larger than `delay`"), (["queue", "10"], "`queue` needs a `rate`"),
+                            (["reorder", "5%"], "`reorder` needs a `delay`"), (["seed", "7"], "make nothing bad"),
+                            (["order", "free"], "make nothing bad")):
+        assert sentence in netloom(lab, "link", "set", "imp/a:eth1", *words, status=1)
+    for words in (["delay", "5ms", "jitter", "1ms", "order", "free"], ["jitter", "off"], ["delay", "off"],
+                  ["loss", "1%", "seed", "7"], ["loss", "off"]):
+        netloom(lab, "link", "set", "imp/a:eth1", *words)
+    assert "impair" not in lab.port("imp/a:eth1")
     # One request for both ends: with one of them gone behind the lab's back, nothing is done at the other either.
     lab.call("apply", owner="imp", switches=[{"name": "imp/sw1"}, {"name": "imp/sw2"}], ports=[
         {"name": "imp/sw1:up", "type": "vhost-user", "socket": f"{lab.dir}/up.sock", "switch": "imp/sw1"}])

@@ -118,6 +118,36 @@ static void text_can_be_read_again(void **unused)
 	}
 }
 
+static void a_change_is_checked_with_what_is_there(void **unused)
+{
+	struct topo_impair impair = {0}, change = {0};
+
+	(void)unused;
+	assert_true(set(&impair, "delay", "5ms"));
+	assert_true(set(&change, "jitter", "6ms"));
+	topo_impair_merge(&impair, &change);
+	assert_int_equal(impair.value[TOPO_IMPAIR_DELAY], 5000);
+	assert_int_equal(impair.value[TOPO_IMPAIR_JITTER], 6000);
+	assert_non_null(topo_impair_check(&impair));
+	assert_true(set(&change, "jitter", "off"));
+	topo_impair_merge(&impair, &change);
+	assert_null(topo_impair_check(&impair));
+}
+
+static void how_alone_is_nothing_that_is_wrong(void **unused)
+{
+	struct topo_impair impair = {0};
+
+	(void)unused;
+	assert_true(topo_impair_is_good(&impair));
+	assert_false(topo_impair_says_how(&impair));
+	assert_true(set(&impair, "seed", "7"));
+	assert_true(topo_impair_is_good(&impair));
+	assert_true(topo_impair_says_how(&impair));
+	assert_true(set(&impair, "corrupt", "1%"));
+	assert_false(topo_impair_is_good(&impair));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +155,8 @@ int main(void)
 		cmocka_unit_test(nonsense_is_refused_with_a_sentence_and_changes_nothing),
 		cmocka_unit_test(off_names_all_that_a_word_has_set),
 		cmocka_unit_test(text_can_be_read_again),
+		cmocka_unit_test(a_change_is_checked_with_what_is_there),
+		cmocka_unit_test(how_alone_is_nothing_that_is_wrong),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
