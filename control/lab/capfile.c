@@ -4,16 +4,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+#include "lab/jsonline.h"
 
 #define BLOCK_SECTION	 0x0a0d0d0a
 #define BLOCK_INTERFACE	 1
 #define BLOCK_STATISTICS 5
 #define BLOCK_PACKET	 6
 #define ISB_IFDROP	 5
+#define EPB_DROPCOUNT	 4
+#define STUCK_MS	 3000 /* for a pipe's reader to go on, once the user wants to end */
 
 static const char *file_name(const struct capfile *file, char *text, size_t size)
 {
@@ -25,6 +33,29 @@ static const char *file_name(const struct capfile *file, char *text, size_t size
 	return text;
 }
 
+/*
+ * A pipe whose reader is stopped would keep us for ever, Ctrl-C or not: so a write begins only when it can end, as one of
+ * PIPE_BUF bytes does, and an interrupt sets a term. Return: as write(); ETIMEDOUT when the term is over.
+ */
+static ssize_t pipe_write(struct capfile *file, const uint8_t *bytes, size_t n)
+{
+	struct pollfd poller = {.fd = file->fd, .events = POLLOUT};
+
+	while (poll(&poller, 1, 100) <= 0) {
+		uint64_t now = clock_now_ns();
+
+		if (!jsonline_interrupted)
+			continue;
+		if (file->give_up_ns == 0)
+			file->give_up_ns = now + STUCK_MS * CLOCK_NS_PER_MS;
+		if (now >= file->give_up_ns) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+	}
+	return write(file->fd, bytes, n < PIPE_BUF ? n : PIPE_BUF);
+}
+
 /* @n bytes that belong together: what of them is in a file that takes no more is taken back. */
 static int write_all(struct capfile *file, const uint8_t *bytes, size_t n, struct err *err)
 {
@@ -33,7 +64,8 @@ static int write_all(struct capfile *file, const uint8_t *bytes, size_t n, struc
 	int code;
 
 	while (done < n) {
-		ssize_t put = write(file->fd, bytes + done, n - done);
+		ssize_t put = file->is_pipe ? pipe_write(file, bytes + done, n - done)
+					    : write(file->fd, bytes + done, n - done);
 
 		if (put < 0 && errno == EINTR)
 			continue;
@@ -48,13 +80,24 @@ static int write_all(struct capfile *file, const uint8_t *bytes, size_t n, struc
 	code = errno;
 	if (code == EPIPE)
 		return -EPIPE;
+	if (code == ETIMEDOUT)
+		return err_set(err, code, "the pipe's reader takes nothing: what waited is lost");
 	if (done > 0 && file->fd != STDOUT_FILENO && ftruncate(file->fd, (off_t)file->bytes) < 0)
 		code = errno; /* a device: its reader sees half of a block */
 	return err_set(err, code, "cannot write %s: %s; %" PRIu64 " frames are in it%s",
 		       file_name(file, name, sizeof(name)), strerror(code), file->n_packets,
-		       code == ENOSPC ? "; make room, or let the latest overwrite the oldest: "
-					"-w FILE --rotate 100MB:10"
-				      : "");
+		       code != ENOSPC		 ? ""
+		       : file->rotate_bytes != 0 ? "; make room, or rotate fewer or smaller files"
+						 : "; make room, or let the latest overwrite the "
+						   "oldest: -w FILE --rotate 100MB:10");
+}
+
+static void pipe_find(struct capfile *file)
+{
+	struct stat status;
+
+	file->is_pipe = fstat(file->fd, &status) == 0 &&
+			(S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
 }
 
 int capfile_open(struct capfile *file, struct err *err)
@@ -64,6 +107,7 @@ int capfile_open(struct capfile *file, struct err *err)
 	file->bytes = 0;
 	if (strcmp(file->path, "-") == 0) {
 		file->fd = STDOUT_FILENO;
+		pipe_find(file);
 		return 0;
 	}
 	file_name(file, name, sizeof(name));
@@ -72,6 +116,7 @@ int capfile_open(struct capfile *file, struct err *err)
 	if (file->fd < 0)
 		return err_set(err, errno, "cannot write %s: %m",
 			       file->rotate_bytes == 0 ? file->path : name);
+	pipe_find(file);
 	return 0;
 }
 
@@ -120,18 +165,16 @@ static uint32_t word(const uint8_t *bytes)
 	return value;
 }
 
-/* isb_ifdrop of a statistics block. */
-static uint64_t block_lost(const uint8_t *block, uint32_t length)
+/* The 64 bits of an option of a block, whose options begin at @at; 0 if it has none. */
+static uint64_t option64(const uint8_t *block, uint32_t length, uint32_t at, uint16_t wanted)
 {
-	uint32_t at = 20;
-
 	while (at + 8 <= length - 4) {
 		uint16_t code, n;
 		uint64_t value;
 
 		memcpy(&code, block + at, sizeof(code));
 		memcpy(&n, block + at + 2, sizeof(n));
-		if (code == ISB_IFDROP && n == sizeof(value) && at + 4 + n <= length - 4) {
+		if (code == wanted && n == sizeof(value) && at + 4 + n <= length - 4) {
 			memcpy(&value, block + at + 4, sizeof(value));
 			return value;
 		}
@@ -140,6 +183,28 @@ static uint64_t block_lost(const uint8_t *block, uint32_t length)
 		at += 4 + (uint32_t)(n + 3) / 4 * 4;
 	}
 	return 0;
+}
+
+/* Packets say what was lost since the one before; the statistics at the end say it again, in sum. */
+static void lost_count(struct capfile *file, uint32_t type, const uint8_t *block, uint32_t length)
+{
+	uint32_t captured = length >= 32 ? word(block + 20) : UINT32_MAX;
+
+	if (type == BLOCK_SECTION) {
+		file->lost_before = capfile_lost(file);
+		file->lost_told = file->lost_summed = 0;
+	} else if (type == BLOCK_STATISTICS) {
+		file->lost_summed += option64(block, length, 20, ISB_IFDROP);
+	} else if (type == BLOCK_PACKET && captured <= length - 32) {
+		file->lost_told +=
+			option64(block, length, 28 + (captured + 3) / 4 * 4, EPB_DROPCOUNT);
+	}
+}
+
+uint64_t capfile_lost(const struct capfile *file)
+{
+	return file->lost_before +
+	       (file->lost_told > file->lost_summed ? file->lost_told : file->lost_summed);
 }
 
 static int block_take(struct capfile *file, const uint8_t *block, uint32_t length, struct err *err)
@@ -151,8 +216,7 @@ static int block_take(struct capfile *file, const uint8_t *block, uint32_t lengt
 		file->front_len = 0; /* netloomd was started anew: other interfaces */
 	if (type == BLOCK_SECTION || type == BLOCK_INTERFACE)
 		rc = append(&file->front, &file->front_len, &file->front_room, block, length, err);
-	else if (type == BLOCK_STATISTICS)
-		file->n_lost += block_lost(block, length);
+	lost_count(file, type, block, length);
 	if (type == BLOCK_PACKET) {
 		if (file->is_full)
 			return 0;

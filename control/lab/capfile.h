@@ -25,10 +25,14 @@ struct capfile {
 	uint64_t max_packets;  /* leave out what comes behind, 0: none */
 
 	uint64_t n_packets; /* written */
-	uint64_t n_lost;    /* that netloomd had no room for, as its statistics say */
 	bool is_full;	    /* max_packets were written */
+	/* frames that netloomd had no room for: of sections that have ended; of this one, as its packets and as its statistics say */
+	uint64_t lost_before, lost_told, lost_summed;
 
 	int fd;
+	bool is_pipe;
+	uint64_t
+		give_up_ns; /* when a reader that takes nothing is left, once we are interrupted; 0: not yet */
 	uint32_t number; /* of the file in the ring */
 	uint64_t bytes;	 /* in this file */
 	uint8_t *front;	 /* descriptions so far */
@@ -42,9 +46,13 @@ int capfile_open(struct capfile *file, struct err *err);
 
 /**
  * capfile_feed() - Take the next bytes of the stream
- * Return: 0; -EPIPE when the reader of a pipe has gone; else -errno with @err: no space, or no pcapng.
+ * Return: 0; -EPIPE when the reader of a pipe has gone; else -errno with @err: no space, no pcapng, or, after an interrupt, a
+ * reader that is there and takes nothing.
  */
 int capfile_feed(struct capfile *file, const uint8_t *bytes, size_t n, struct err *err);
+
+/** capfile_lost() - Frames that netloomd had no room for, as far as the stream has said so */
+uint64_t capfile_lost(const struct capfile *file);
 
 /** capfile_close() - Return: 0, or -errno when the last bytes could not be written */
 int capfile_close(struct capfile *file, struct err *err);

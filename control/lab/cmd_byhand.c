@@ -194,7 +194,7 @@ int cmd_switch(const struct command *command, int argc, char **argv)
 		if (key == 'a')
 			rc = number_set(changes, "ageing_s", optarg);
 		else if (key == 'r')
-			json_object_set_new(changes, "reserved", json_string(optarg));
+			rc = json_object_set_new(changes, "reserved", json_string(optarg));
 		else if (strcmp(optarg, "on") == 0 || strcmp(optarg, "off") == 0)
 			json_object_set_new(changes, "learning",
 					    json_boolean(strcmp(optarg, "on") == 0));

@@ -105,7 +105,9 @@ static int capture_run(json_t *params, struct capfile *file)
 	rc = capfile_open(file, &err);
 	if (rc < 0) {
 		rpc_close(&rpc);
-		return cli_fail(rc, &err);
+		return cli_fail(
+			-EIO,
+			&err); /* whatever keeps us from writing: nothing of a lab is missing */
 	}
 	fputs("capturing; Ctrl-C ends it\n", stderr);
 	do {
@@ -119,7 +121,7 @@ static int capture_run(json_t *params, struct capfile *file)
 	if (capfile_close(file, &err) < 0 && rc == 0)
 		rc = -EIO;
 	fprintf(stderr, "%" PRIu64 " frames captured, %" PRIu64 " lost%s\n", file->n_packets,
-		file->n_lost, rc == -EPIPE ? "; the reader has closed the pipe" : "");
+		capfile_lost(file), rc == -EPIPE ? "; the reader has closed the pipe" : "");
 	return rc < 0 && rc != -EPIPE ? cli_fail(rc, &err) : CLI_OK;
 }
 
@@ -252,8 +254,9 @@ int cmd_capture(const struct command *command, int argc, char **argv)
 	while ((key = cli_option(command, argc, argv, "w:f:c:s:", options)) != -1) {
 		if (key == 'w')
 			file.path = optarg;
-		else if (key == 'f')
-			json_object_set_new(params, "filter", json_string(optarg));
+		else if (key == 'f' &&
+			 json_object_set_new(params, "filter", json_string(optarg)) < 0)
+			wrong = "the filter is not UTF-8";
 		else if (key == 'd')
 			direction = optarg;
 		else if (key == 'D')
@@ -264,17 +267,20 @@ int cmd_capture(const struct command *command, int argc, char **argv)
 			wrong = "--rotate takes a size of 10KB or more and 2 to 1000 files, like "
 				"100MB:10";
 		else if (key == 'c' && number_read(optarg, UINT64_MAX, &file.max_packets) < 0)
-			wrong = "--count takes a number";
+			wrong = "--count takes a number of frames, from 1";
 		else if (key == 's' || key == 'b') {
 			if (number_read(optarg, 1u << 20, &number) < 0)
-				wrong = "--snaplen and --buffer take a number";
+				wrong = "--snaplen takes a number of bytes, --buffer of KiB";
 			json_object_set_new(params, key == 's' ? "snaplen" : "buffer_kb",
 					    json_integer((json_int_t)number));
 		}
 	}
 	if (drops)
 		json_object_set_new(params, "drops", json_true());
-	if (direction != NULL || drops)
+	if (direction != NULL && strcmp(direction, "in") != 0 && strcmp(direction, "out") != 0 &&
+	    strcmp(direction, "both") != 0)
+		wrong = "--direction is in, out or both, as the switch sees it";
+	else if (direction != NULL || drops)
 		json_object_set_new(params, "direction",
 				    json_string(direction != NULL ? direction : "none"));
 	if (wrong == NULL && file.rotate_bytes != 0 && strcmp(file.path, "-") == 0)

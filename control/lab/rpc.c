@@ -36,6 +36,7 @@ int rpc_call(struct rpc *rpc, const char *method, json_t *params, json_t **resul
 	int id = rpc->next_id++;
 	json_t *request =
 		json_pack("{s:s, s:i, s:s}", "jsonrpc", "2.0", "id", id, "method", method);
+	struct err why = {.text = ""};
 	json_t *answer = NULL;
 	json_t *error;
 	int rc;
@@ -46,8 +47,13 @@ int rpc_call(struct rpc *rpc, const char *method, json_t *params, json_t **resul
 		json_decref(params);
 	if (request == NULL)
 		return err_set(err, ENOMEM, "out of memory");
-	rc = jsonline_send(&rpc->line, request, RPC_TIMEOUT_MS, err);
+	rc = jsonline_send(&rpc->line, request, RPC_TIMEOUT_MS, &why);
 	json_decref(request);
+	/* Who has no place for us says so before he closes the connection, and may have closed it before we write. */
+	if (rc == -EPIPE || rc == -ECONNRESET)
+		rc = 0;
+	else if (rc < 0)
+		err_set(err, -rc, "%s", why.text);
 	while (rc == 0) {
 		rc = jsonline_receive(&rpc->line, RPC_TIMEOUT_MS, &answer, err);
 		if (rc < 0 || json_integer_value(json_object_get(answer, "id")) == id)

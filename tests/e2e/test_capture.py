@@ -10,6 +10,7 @@ netloom capture: what tshark reads is what went by, with interface, direction, r
 
 Exit status: 0 passed, 77 skipped, else failed.
 """
+import fcntl
 import glob
 import os
 import signal
@@ -17,6 +18,7 @@ import socket
 import struct
 import subprocess
 import sys
+import termios
 import time
 
 import eyes_lab
@@ -190,6 +192,16 @@ def test_pipes_and_disks(lab):
     child.stdout.close()
     child.stdout = None
     assert child.wait(LIMIT_S) == 0 and b"closed the pipe" in child.stderr.read()
+    lab.children.remove(child)
+
+    child = lab.capture("a")  # whose pipe is full and not read: Ctrl-C ends it all the same
+    wait_for("the capture", lambda: lab.call("capture.list")["captures"])
+    for _ in range(150):
+        lab.send("a", frame(A, A, payload=b"x" * 1400))
+    wait_for("a full pipe", lambda: struct.unpack("i", fcntl.ioctl(child.stdout, termios.FIONREAD, b"...."))[0] > 40000)
+    child.send_signal(signal.SIGINT)
+    assert child.wait(LIMIT_S) == 1 and b"takes nothing" in child.stderr.read()
+    child.stdout.close()
     lab.children.remove(child)
 
     done = subprocess.run([NETLOOM, "capture", "a", "-w", "/dev/full"], env=lab.env, stderr=subprocess.PIPE,

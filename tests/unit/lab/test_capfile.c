@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 
 #include "lab/capfile.h"
 #include "lab/describe.h"
+#include "lab/jsonline.h"
 
 static char dir[] = "/tmp/netloom-capfile-XXXXXX";
 
@@ -169,6 +171,85 @@ static void a_full_disk_leaves_whole_blocks(void **state)
 	gone("full");
 }
 
+static size_t option(uint8_t *to, uint16_t code, uint64_t value)
+{
+	const uint16_t head[] = {code, sizeof(value)};
+
+	memcpy(to, head, sizeof(head));
+	memcpy(to + sizeof(head), &value, sizeof(value));
+	return sizeof(head) + sizeof(value);
+}
+
+/* A packet of 5 bytes in front of which @told were lost, or statistics that say @summed in all. */
+static void lost_feed(struct capfile *file, uint64_t told, uint64_t summed)
+{
+	struct err err = {.text = ""};
+	uint8_t bytes[100];
+	const uint32_t captured = 5;
+	size_t n = 0;
+
+	if (told > 0) {
+		n = block(bytes, 6, 28 + 12, 0);
+		memcpy(bytes + 20, &captured, sizeof(captured));
+		option(bytes + 36, 4, told);
+	} else {
+		n = block(bytes, 5, 12 + 12, 0);
+		option(bytes + 20, 5, summed);
+	}
+	assert_int_equal(capfile_feed(file, bytes, n, &err), 0);
+}
+
+static void what_was_lost_is_known_without_the_end_of_the_stream(void **state)
+{
+	struct capfile file = {.path = "/dev/null", .fd = -1};
+	struct err err = {.text = ""};
+	uint8_t bytes[100];
+
+	(void)state;
+	assert_int_equal(capfile_open(&file, &err), 0);
+	assert_int_equal(capfile_feed(&file, bytes, stream(bytes, 0), &err), 0);
+	lost_feed(&file, 7, 0);
+	lost_feed(&file, 3, 0);
+	assert_int_equal(capfile_lost(&file), 10);
+	lost_feed(&file, 0, 6);
+	lost_feed(&file, 0, 6);
+	assert_int_equal(capfile_lost(&file), 12); /* two more behind the last packet */
+	assert_int_equal(capfile_feed(&file, bytes, stream(bytes, 0), &err), 0);
+	lost_feed(&file, 5, 0);
+	assert_int_equal(capfile_lost(&file), 17);
+	/* A packet that says to be longer than its block */
+	memset(bytes, 0xff, sizeof(bytes));
+	block(bytes, 6, 28, 0xff);
+	assert_int_equal(capfile_feed(&file, bytes, 40, &err), 0);
+	assert_int_equal(capfile_lost(&file), 17);
+	capfile_close(&file, &err);
+}
+
+static void a_reader_that_takes_nothing_is_left_after_an_interrupt(void **state)
+{
+	static uint8_t bytes[100000];
+	struct capfile file = {.fd = -1, .give_up_ns = 1};
+	struct err err = {.text = ""};
+	size_t n = stream(bytes, 90);
+	char path[128];
+	int reader;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/pipe", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	reader = open(path, O_RDONLY | O_NONBLOCK);
+	file.path = path;
+	assert_int_equal(capfile_open(&file, &err), 0);
+	jsonline_interrupted = 1;
+	assert_int_equal(capfile_feed(&file, bytes, n, &err), -ETIMEDOUT);
+	jsonline_interrupted = 0;
+	assert_non_null(strstr(err.text, "takes nothing"));
+	close(reader);
+	assert_int_equal(capfile_feed(&file, bytes, n, &err), -EPIPE);
+	capfile_close(&file, &err);
+	gone("pipe");
+}
+
 static void descriptions_become_frames(void **state)
 {
 	static uint8_t bytes[DESCRIBE_FRAME_MAX];
@@ -213,10 +294,13 @@ int main(void)
 		cmocka_unit_test(a_ring_keeps_the_latest_and_each_file_stands_alone),
 		cmocka_unit_test(counts_end_and_nonsense_is_refused),
 		cmocka_unit_test(a_full_disk_leaves_whole_blocks),
+		cmocka_unit_test(what_was_lost_is_known_without_the_end_of_the_stream),
+		cmocka_unit_test(a_reader_that_takes_nothing_is_left_after_an_interrupt),
 		cmocka_unit_test(descriptions_become_frames),
 	};
 	int rc;
 
+	signal(SIGPIPE, SIG_IGN);
 	if (mkdtemp(dir) == NULL)
 		return 1;
 	rc = cmocka_run_group_tests(tests, NULL, NULL);
