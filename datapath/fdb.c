@@ -10,68 +10,9 @@
 
 #define CAPACITY_MAX (UINT32_C(16) << 20)
 
-uint64_t fdb_hash(const struct fdb *fdb, uint32_t fid, uint64_t mac)
-{
-	uint64_t x = (mac << 16 | (fid & 0xffff)) ^ fdb->seed[0];
-
-	x ^= (uint64_t)(fid >> 16) * UINT64_C(0x9e3779b97f4a7c15);
-	x ^= x >> 32;
-	x *= fdb->seed[1];
-	x ^= x >> 29;
-	x *= UINT64_C(0xbf58476d1ce4e5b9);
-	return x ^ x >> 32;
-}
-
-void fdb_prefetch(const struct fdb *fdb, uint64_t hash)
-{
-	__builtin_prefetch(bucket_first(fdb, hash));
-}
-
-uint64_t fdb_hash_prefetch(const struct fdb *fdb, uint32_t fid, uint64_t mac)
-{
-	uint64_t hash = fdb_hash(fdb, fid, mac);
-
-	fdb_prefetch(fdb, hash);
-	return hash;
-}
-
-int fdb_lookup_hashed(const struct fdb *fdb, uint64_t hash, uint32_t fid, uint64_t mac,
-		      uint8_t *flags)
-{
-	struct key key = key_make(fid, mac);
-	uint64_t value;
-
-	if (slot_find(fdb, hash, &key, &value) == NULL)
-		return -1;
-	if (flags != NULL)
-		*flags = value_flags(value);
-	return value_port(value);
-}
-
 int fdb_lookup(const struct fdb *fdb, uint32_t fid, uint64_t mac, uint8_t *flags)
 {
 	return fdb_lookup_hashed(fdb, fdb_hash(fdb, fid, mac), fid, mac, flags);
-}
-
-enum fdb_change fdb_refresh_hashed(struct fdb *fdb, uint64_t hash, uint32_t fid, uint64_t mac,
-				   uint16_t port, uint32_t now_s)
-{
-	struct key key = key_make(fid, mac);
-	uint64_t value, fresh;
-	struct slot *slot = slot_find(fdb, hash, &key, &value);
-
-	if (slot == NULL)
-		return FDB_ADDED;
-	if (value_port(value) != port)
-		return value_flags(value) != 0 ? FDB_REFUSED : FDB_MOVED;
-	if (now_s == FDB_NO_REFRESH)
-		return FDB_KNOWN;
-	fresh = (value & ~VALUE_AGE) | (uint64_t)(now_s & VALUE_AGE_MASK) << VALUE_AGE_SHIFT;
-	if (fresh !=
-	    value) /* whoever was faster wrote the same second, or the slot is another's by now */
-		atomic_compare_exchange_strong_explicit(&slot->value, &value, fresh,
-							memory_order_relaxed, memory_order_relaxed);
-	return FDB_KNOWN;
 }
 
 enum fdb_change fdb_refresh(struct fdb *fdb, uint32_t fid, uint64_t mac, uint16_t port,

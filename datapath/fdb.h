@@ -16,9 +16,11 @@
 #ifndef DATAPATH_FDB_H
 #define DATAPATH_FDB_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct fdb;
 
@@ -50,8 +52,12 @@ struct fdb_counters {
 /** fdb_mac() - Six bytes as the number fdb uses */
 static inline uint64_t fdb_mac(const uint8_t mac[6])
 {
-	return (uint64_t)mac[0] << 40 | (uint64_t)mac[1] << 32 | (uint64_t)mac[2] << 24 |
-	       (uint64_t)mac[3] << 16 | (uint64_t)mac[4] << 8 | mac[5];
+	uint32_t high;
+	uint16_t low;
+
+	memcpy(&high, mac, sizeof(high));
+	memcpy(&low, mac + sizeof(high), sizeof(low));
+	return (uint64_t)be32toh(high) << 16 | be16toh(low);
 }
 
 /**
@@ -79,20 +85,6 @@ void fdb_touch_wait(struct fdb *fdb);
  * Return: port index, or -1. Context: any thread, never blocks.
  */
 int fdb_lookup(const struct fdb *fdb, uint32_t fid, uint64_t mac, uint8_t *flags);
-
-/**
- * fdb_hash() - Where to look; with fdb_prefetch() and the _hashed functions a burst's lookups
- * overlap
- * @mac: as from fdb_mac()
- */
-uint64_t fdb_hash(const struct fdb *fdb, uint32_t fid, uint64_t mac);
-/** fdb_hash_prefetch() - fdb_hash() and fdb_prefetch() */
-uint64_t fdb_hash_prefetch(const struct fdb *fdb, uint32_t fid, uint64_t mac);
-void fdb_prefetch(const struct fdb *fdb, uint64_t hash);
-int fdb_lookup_hashed(const struct fdb *fdb, uint64_t hash, uint32_t fid, uint64_t mac,
-		      uint8_t *flags);
-enum fdb_change fdb_refresh_hashed(struct fdb *fdb, uint64_t hash, uint32_t fid, uint64_t mac,
-				   uint16_t port, uint32_t now_s);
 
 /**
  * fdb_refresh() - A frame came from @mac on @port: note the time if the entry says so already

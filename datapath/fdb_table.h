@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The forwarding database inside: an open hash table of cache-line buckets. For fdb*.c only.
+ * The forwarding database inside: an open hash table of cache-line buckets. For fdb*.c, and for stages that look up burst by burst.
  *
  * Theory of operation
  *   A station has two candidate buckets of four slots, chosen by a keyed hash. At most a bit more
@@ -99,6 +99,15 @@ static inline struct key key_make(uint32_t fid, uint64_t mac)
 	};
 }
 
+/* The word of the address at @mac, two bytes more can be read; @fid_word: that of the address 0. */
+static inline uint64_t key_word_at(const uint8_t *mac, uint64_t fid_word)
+{
+	uint64_t bytes;
+
+	memcpy(&bytes, mac, sizeof(bytes));
+	return (be64toh(bytes) & ~UINT64_C(0xffff)) | fid_word;
+}
+
 static inline uint16_t value_port(uint64_t value)
 {
 	return (uint16_t)(value & VALUE_PORT);
@@ -167,12 +176,103 @@ static inline struct slot *bucket_find(struct bucket *bucket, const struct key *
 	return NULL;
 }
 
+/* Which slot it is, if it is one of these and no other has the same word: no branch at all. What it says is to be checked by slot_read(). */
+static inline const struct slot *bucket_guess(const struct bucket *bucket, uint64_t word)
+{
+	unsigned int at = 0;
+
+#pragma GCC unroll 4
+	for (unsigned int i = 1; i < SLOTS_PER_BUCKET; i++)
+		at += i *
+		      (atomic_load_explicit(&bucket->slots[i].key, memory_order_relaxed) == word);
+	return &bucket->slots[at % SLOTS_PER_BUCKET];
+}
+
+/*
+ * The value of a slot, whole and the station's own, or 0. As slot_read() without a branch: it does not try again
+ * if the value changes meanwhile, and it is not said whether the value belongs to the right fid.
+ */
+static inline uint64_t slot_glance(const struct slot *slot, uint64_t word)
+{
+	uint64_t before = atomic_load_explicit(&slot->value, memory_order_acquire);
+	uint64_t key = atomic_load_explicit(&slot->key, memory_order_acquire);
+	uint64_t after = atomic_load_explicit(&slot->value, memory_order_relaxed);
+
+	return ((before ^ after) | (key ^ word)) == 0 ? before : 0;
+}
+
 static inline struct slot *slot_find(const struct fdb *fdb, uint64_t hash, const struct key *key,
 				     uint64_t *value)
 {
 	struct slot *slot = bucket_find(bucket_first(fdb, hash), key, value);
 
 	return slot != NULL ? slot : bucket_find(bucket_second(fdb, hash), key, value);
+}
+
+/* What readers do: hash and prefetch a burst's addresses, then look them up, so that the cache misses overlap. */
+
+/* Of a key's word. */
+static inline uint64_t word_hash(const struct fdb *fdb, uint32_t fid, uint64_t word)
+{
+	uint64_t x = word ^ fdb->seed[0];
+
+	x ^= (uint64_t)(fid >> 16) * UINT64_C(0x9e3779b97f4a7c15);
+	x ^= x >> 32;
+	x *= fdb->seed[1];
+	x ^= x >> 29;
+	x *= UINT64_C(0xbf58476d1ce4e5b9);
+	return x ^ x >> 32;
+}
+
+/** fdb_hash() - Where to look. @mac: as from fdb_mac() */
+static inline uint64_t fdb_hash(const struct fdb *fdb, uint32_t fid, uint64_t mac)
+{
+	return word_hash(fdb, fid, key_make(fid, mac).word);
+}
+
+/** fdb_hash_prefetch() - fdb_hash(), and have the bucket fetched */
+static inline uint64_t fdb_hash_prefetch(const struct fdb *fdb, uint32_t fid, uint64_t mac)
+{
+	uint64_t hash = fdb_hash(fdb, fid, mac);
+
+	__builtin_prefetch(bucket_first(fdb, hash));
+	return hash;
+}
+
+/** fdb_lookup_hashed() - fdb_lookup() with a hash that is known */
+static inline int fdb_lookup_hashed(const struct fdb *fdb, uint64_t hash, uint32_t fid,
+				    uint64_t mac, uint8_t *flags)
+{
+	struct key key = key_make(fid, mac);
+	uint64_t value;
+
+	if (slot_find(fdb, hash, &key, &value) == NULL)
+		return -1;
+	if (flags != NULL)
+		*flags = value_flags(value);
+	return value_port(value);
+}
+
+/** fdb_refresh_hashed() - fdb_refresh() with a hash that is known */
+static inline enum fdb_change fdb_refresh_hashed(struct fdb *fdb, uint64_t hash, uint32_t fid,
+						 uint64_t mac, uint16_t port, uint32_t now_s)
+{
+	struct key key = key_make(fid, mac);
+	uint64_t value, fresh;
+	struct slot *slot = slot_find(fdb, hash, &key, &value);
+
+	if (slot == NULL)
+		return FDB_ADDED;
+	if (value_port(value) != port)
+		return value_flags(value) != 0 ? FDB_REFUSED : FDB_MOVED;
+	if (now_s == FDB_NO_REFRESH)
+		return FDB_KNOWN;
+	fresh = (value & ~VALUE_AGE) | (uint64_t)(now_s & VALUE_AGE_MASK) << VALUE_AGE_SHIFT;
+	if (fresh !=
+	    value) /* whoever was faster wrote the same second, or the slot is another's by now */
+		atomic_compare_exchange_strong_explicit(&slot->value, &value, fresh,
+							memory_order_relaxed, memory_order_relaxed);
+	return FDB_KNOWN;
 }
 
 /* What follows is for the writer. */

@@ -195,6 +195,7 @@ static struct output_group *group_new(struct pipeline *pl, const struct snapshot
 	group->queue = queue;
 	group->n = 0;
 	group->has_wishes = false;
+	group->plain_vid = VLAN_NONE;
 	group->next = output->first_group[port];
 	output->first_group[port] = (uint8_t)output->n_groups;
 	return group;

@@ -26,6 +26,9 @@ struct output_group {
 	uint16_t n;
 	bool has_wishes; /* some of the frames have offload flags or are to be cut */
 	uint16_t next;	 /* group + 1 of the same port's next queue, 0: none */
+	/* frames up to plain_len that admit found untagged in plain_vid leave as they came, on this one queue; 0: not known */
+	uint16_t plain_vid;
+	uint32_t plain_len;
 	struct frame_out outs[FRAME_BURST];
 };
 
@@ -94,6 +97,35 @@ static inline bool output_repeat_all(struct output *output, struct frame *const 
 		for (uint16_t i = 1; i <= n; i++)
 			memcpy(outs[i].prefix, outs[0].prefix, OUTPUT_TAGGED_BYTES);
 	group->n = (uint16_t)(group->n + n);
+	return true;
+}
+
+/** output_plain() - What output_add_plain() may do from now on, where the frame before went: see struct output_group */
+static inline void output_plain(struct output *output, uint16_t vid, uint32_t len)
+{
+	if (output->last == NULL)
+		return;
+	output->last->plain_vid = vid;
+	output->last->plain_len = len;
+}
+
+/**
+ * output_add_plain() - As output_add(), for an untagged frame without offload wishes that leaves untagged
+ * Return: false if that is not known to be right, or there is no room: use output_add().
+ */
+static inline bool output_add_plain(struct output *output, uint16_t port, struct frame *f)
+{
+	unsigned int first = output->first_group[port];
+	struct output_group *group;
+	struct frame_out *out;
+
+	if (first == 0)
+		return false;
+	group = &output->groups[first - 1];
+	if (group->plain_vid != f->vid || f->len > group->plain_len || group->n == FRAME_BURST)
+		return false;
+	out = &group->outs[group->n++];
+	frame_out_init(out, f);
 	return true;
 }
 

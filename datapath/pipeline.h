@@ -8,6 +8,7 @@
 #ifndef DATAPATH_PIPELINE_H
 #define DATAPATH_PIPELINE_H
 
+#include "fdb_table.h"
 #include "frame.h"
 #include "learn.h"
 #include "output.h"
@@ -26,6 +27,12 @@ struct burst {
 	 * for the first alone: its fields from `vid` to `strip` stand for all until forward spreads them, or burst_differ().
 	 */
 	bool is_alike;
+	/*
+	 * Set by parse: not that, but all came in by one port, untagged, from one station to one station each, without offloads, and
+	 * nobody has to look at each of them. So admit decides for the first alone, as above; learn, forward and output have loops in which
+	 * no branch depends on which station it is, and leave what is not most frequent to the functions that decide for any frame.
+	 */
+	bool is_plain;
 	uint32_t longest; /* of them, frame.len */
 	struct frame *frames[FRAME_BURST];
 	uint64_t dst_hash[FRAME_BURST + 1]; /* of the FDB, by run (learn, for forward) */
@@ -153,6 +160,14 @@ static inline void pipeline_drop(struct pipeline *pl, const struct burst *b, str
 	pipeline_drop_at(pl, b->cfg, &b->cfg->ports[f->in_port], f, reason);
 }
 
+/** frame_as_admitted() - What admit decided for the first frame is for this one */
+static inline void frame_as_admitted(struct frame *f, const struct frame *first)
+{
+	f->vid = first->vid;
+	f->prio = first->prio;
+	f->strip = first->strip;
+}
+
 /** burst_spread() - What was decided for the first frame is for all */
 static inline void burst_spread(struct burst *b)
 {
@@ -161,11 +176,9 @@ static inline void burst_spread(struct burst *b)
 	for (uint16_t i = 1; i < b->n; i++) {
 		struct frame *f = b->frames[i];
 
-		f->vid = first->vid;
-		f->prio = first->prio;
+		frame_as_admitted(f, first);
 		f->out_port = first->out_port;
 		f->verdict = first->verdict;
-		f->strip = first->strip;
 	}
 }
 
@@ -173,7 +186,7 @@ static inline void burst_spread(struct burst *b)
 static inline void burst_differ(struct burst *b)
 {
 	burst_spread(b);
-	b->is_alike = false;
+	b->is_alike = b->is_plain = false;
 }
 
 /** burst_l3_longest() - pipeline_l3_len() of the longest frame; is_alike */

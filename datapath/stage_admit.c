@@ -72,12 +72,14 @@ static enum drop_reason admit_frame(const struct snapshot *cfg, const struct por
 	return DROP_NONE;
 }
 
-/* Return: false if some are dropped, and each has to be looked at. */
-static bool admit_alike(struct burst *b)
+/* For a burst whose frames differ in nothing that counts here. Return: false if some are dropped, and each has to be looked at. */
+static bool admit_first(struct burst *b)
 {
 	struct frame *first = b->frames[0];
 	const struct port_config *in = &b->cfg->ports[first->in_port];
 
+	if (b->is_plain && in->role != PORT_SWITCHED)
+		return false;
 	return admit_port(in) == DROP_NONE && burst_l3_longest(b) <= in->mtu &&
 	       admit_frame(b->cfg, in, first) == DROP_NONE;
 }
@@ -89,9 +91,9 @@ void stage_admit(struct pipeline *pl, struct burst *b)
 	const struct port_config *in = NULL;
 	uint16_t kept = 0;
 
-	if (b->is_alike && admit_alike(b))
+	if ((b->is_alike || b->is_plain) && admit_first(b))
 		return;
-	b->is_alike = false;
+	b->is_alike = b->is_plain = false;
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct frame *f = b->frames[i];
 

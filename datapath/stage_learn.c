@@ -44,10 +44,8 @@ static void tell_writer(struct pipeline *pl, const struct snapshot *cfg, uint64_
 }
 
 /* Where to look for the source; where for the destination is noted in the burst. */
-static inline uint64_t find_bucket(struct burst *b, const struct frame *f,
-				   const struct port_config *in)
+static inline uint64_t find_bucket(struct burst *b, const struct frame *f, uint32_t fid)
 {
-	uint32_t fid = FDB_FID(in->sw, f->vid);
 	uint64_t hash = fdb_hash_prefetch(b->cfg->fdb, fid, fdb_mac(f->hdr + 6));
 
 	b->dst_hash[f->run] = fdb_hash_prefetch(b->cfg->fdb, fid, fdb_mac(f->hdr));
@@ -66,11 +64,14 @@ static void find_buckets(struct burst *b, uint64_t *hashes)
 		if (in->role == PORT_WIRE || f->run == run)
 			continue;
 		run = f->run;
-		hashes[i] = find_bucket(b, f, in);
+		hashes[i] = find_bucket(b, f, FDB_FID(in->sw, f->vid));
 	}
 }
 
-/* Return: FDB_REFUSED when the frame must not pass. */
+/*
+ * What a frame's source is to the table, past what learn_plain() knows.
+ * Return: FDB_REFUSED when the frame must not pass.
+ */
 PIPELINE_TWICE enum fdb_change learn(struct pipeline *pl, const struct snapshot *cfg,
 				     const struct frame *f, uint64_t hash, bool watched)
 {
@@ -109,7 +110,77 @@ PIPELINE_TWICE bool learn_alike(struct pipeline *pl, struct burst *b, bool watch
 	if (in->snoops &&
 	    (first->ethertype == ETHERTYPE_ARP || first->ethertype == L4_ETHERTYPE_IP6))
 		return false;
-	return learn(pl, b->cfg, first, find_bucket(b, first, in), watched) != FDB_REFUSED;
+	return learn(pl, b->cfg, first, find_bucket(b, first, FDB_FID(in->sw, first->vid)),
+		     watched) != FDB_REFUSED;
+}
+
+/* What is not simply known: frames in @odd, a bit each. */
+static void learn_odd(struct pipeline *pl, struct burst *b, uint64_t odd, uint32_t fid)
+{
+	const struct frame first = *b->frames[0];
+	uint64_t refused = 0;
+	uint16_t kept = 0;
+
+	for (; odd != 0; odd &= odd - 1) {
+		unsigned int i = (unsigned int)__builtin_ctzll(odd);
+		struct frame *f = b->frames[i];
+
+		frame_as_admitted(f, &first);
+		if (learn(pl, b->cfg, f, fdb_hash(b->cfg->fdb, fid, fdb_mac(f->hdr + 6)), false) ==
+		    FDB_REFUSED)
+			refused |= UINT64_C(1) << i;
+	}
+	if (refused == 0)
+		return;
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct frame *f = b->frames[i];
+
+		if ((refused >> i & 1) != 0)
+			pipeline_drop(pl, b, f, DROP_STICKY_MOVE);
+		else
+			b->frames[kept++] = f;
+	}
+	if (kept > 0)
+		frame_as_admitted(b->frames[0], &first);
+	b->n = kept;
+}
+
+/*
+ * Stations that were seen behind this port in this very second, as nearly all were: they need no more than that one look, and
+ * nothing is written.
+ */
+static void learn_plain(struct pipeline *pl, struct burst *b, const struct port_config *in)
+{
+	const struct frame *first = b->frames[0];
+	const struct fdb *fdb = b->cfg->fdb;
+	const uint32_t fid = FDB_FID(in->sw, first->vid);
+	const struct key any = key_make(fid, 0);
+	const uint64_t expected = value_make(&any, first->in_port, 0, pl->now_s);
+	struct {
+		uint64_t word;
+		const struct bucket *bucket;
+	} at[FRAME_BURST];
+	const uint16_t n = b->n;
+	uint64_t odd = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		const struct frame *f = b->frames[i];
+		uint64_t to = key_word_at(f->hdr, any.word), to_hash = word_hash(fdb, fid, to);
+
+		at[i].word = key_word_at(f->hdr + 6, any.word);
+		at[i].bucket = bucket_first(fdb, word_hash(fdb, fid, at[i].word));
+		__builtin_prefetch(at[i].bucket);
+		__builtin_prefetch(bucket_first(fdb, to_hash));
+		b->dst_hash[f->run] = to_hash;
+	}
+	for (uint16_t i = 0; i < n; i++) {
+		const struct slot *slot = bucket_guess(at[i].bucket, at[i].word);
+		uint64_t value = slot_glance(slot, at[i].word) & ~(VALUE_VERSION | VALUE_FLAGS);
+
+		odd |= (uint64_t)(value != expected) << i;
+	}
+	if (__builtin_expect(odd != 0, 0))
+		learn_odd(pl, b, odd, fid);
 }
 
 PIPELINE_TWICE void learn_burst(struct pipeline *pl, struct burst *b, bool watched)
@@ -122,6 +193,15 @@ PIPELINE_TWICE void learn_burst(struct pipeline *pl, struct burst *b, bool watch
 	if (b->is_alike) {
 		if (learn_alike(pl, b, watched))
 			return;
+		burst_differ(b);
+	}
+	if (b->is_plain) {
+		const struct port_config *in = &b->cfg->ports[b->frames[0]->in_port];
+
+		if (!in->snoops) {
+			learn_plain(pl, b, in);
+			return;
+		}
 		burst_differ(b);
 	}
 	find_buckets(b, hashes);

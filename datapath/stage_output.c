@@ -97,11 +97,37 @@ PIPELINE_TWICE void flood(struct pipeline *pl, const struct burst *b, struct fra
 		pipeline_drop(pl, b, f, DROP_NO_MEMBER);
 }
 
+/*
+ * Which port a frame goes to is nothing that can be foreseen: no branch depends on it once a port's group knows that such
+ * frames leave as they came.
+ */
+PIPELINE_TWICE void output_burst_plain(struct pipeline *pl, struct burst *b, bool watched)
+{
+	for (uint16_t i = 0; i < b->n; i++) {
+		struct frame *f = b->frames[i];
+		const struct port_config *port;
+
+		if (__builtin_expect(f->verdict == FRAME_TO_FLOOD, 0)) {
+			flood(pl, b, f, watched);
+			continue;
+		}
+		if (output_add_plain(&pl->output, f->out_port, f))
+			continue;
+		port = output_to(pl, b->cfg, f, f->out_port, watched);
+		if (port != NULL && f->strip == 0 && vlan_leaves_untagged(&port->vlan, f->vid))
+			output_plain(&pl->output, f->vid, 14 + (uint32_t)port->mtu);
+	}
+}
+
 PIPELINE_TWICE void output_burst(struct pipeline *pl, struct burst *b, bool watched)
 {
 	const struct port_config *same = NULL; /* where the last frame went and its run goes */
 	int run = -1;
 
+	if (b->is_plain) {
+		output_burst_plain(pl, b, watched);
+		return;
+	}
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct frame *f = b->frames[i];
 

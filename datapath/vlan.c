@@ -61,7 +61,7 @@ void vlan_egress(const struct vlan_port *port, struct frame_out *out)
 	const struct frame *f = out->f;
 	uint8_t *tag = out->prefix + TAG_OFFSET;
 	uint16_t tci = f->prio | f->vid;
-	bool tagged = port->mode == VLAN_TRUNK && f->vid != port->pvid;
+	bool tagged = !vlan_leaves_untagged(port, f->vid);
 
 	out->prefix_len = 0;
 	out->skip = 0;

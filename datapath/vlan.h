@@ -38,6 +38,12 @@ static inline bool vlan_is_member(const struct vlan_port *port, uint16_t vid)
 	return (port->members[vid / 64] >> (vid % 64)) & 1;
 }
 
+/** vlan_leaves_untagged() - Whether a port sends a VLAN's frames without a tag of its own */
+static inline bool vlan_leaves_untagged(const struct vlan_port *port, uint16_t vid)
+{
+	return port->mode != VLAN_TRUNK || vid == port->pvid;
+}
+
 /** vlan_port_allow() - Add a VLAN to the set; vid 1..VLAN_VID_MAX */
 void vlan_port_allow(struct vlan_port *port, uint16_t vid);
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "fdb.h"
+#include "fdb_table.h"
 
 #ifdef __SANITIZE_THREAD__
 #define CYCLES 20000

@@ -332,6 +332,40 @@ static void reserved_multicast_is_named_even_where_the_vlan_would_refuse_it(void
 	rig_run(&rig);
 }
 
+/*
+ *   0 access 10 -- switch 0 -- 1 trunk, 10 native and 20     1 is sent to by both bursts before any frame leaves: untagged
+ *                   |    |                                   what is of VLAN 10, tagged what has come back as of VLAN 20
+ *       2 access 10 +-link-+ 3 access 20
+ */
+static void frames_that_come_back_in_another_vlan_leave_as_that_vlans(void **state)
+{
+	static const uint32_t c20[] = {RIG_C(20), 0};
+
+	(void)state;
+	rig_init(&rig, 4, 1);
+	rig_access(&rig, 0, 0, 10);
+	rig_trunk(&rig, 1, 0, VLAN_TPID_C, 10, vids_10_20);
+	rig_access(&rig, 2, 0, 10);
+	rig_access(&rig, 3, 0, 20);
+	rig_patch(&rig, 2, 3);
+	fdb_learn(rig.fdb, FDB_FID(0, 10), frames_mac(10), 1, 0, 0, 0);
+	for (uint8_t i = 11; i < 15; i++) {
+		fdb_learn(rig.fdb, FDB_FID(0, 10), frames_mac(i), 2, 0, 0, 0);
+		fdb_learn(rig.fdb, FDB_FID(0, 20), frames_mac(i), 1, 0, 0, 0);
+	}
+	rig.burst = 8;
+	passes(0, 1, frames_mac(10), A, NULL, 60);
+	for (uint8_t i = 11; i < 15; i++) {
+		struct rig_frame *in = rig_frame(frames_mac(i), A, NULL, 60);
+		struct rig_frame *out = rig_frame(frames_mac(i), A, c20, 64);
+
+		memcpy(out->bytes + 18, in->bytes + 14, 60 - 14);
+		rig_in(&rig, 0, in);
+		rig_out(&rig, 1, out);
+	}
+	rig_run(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +384,7 @@ int main(void)
 		cmocka_unit_test(reserved_multicast_is_dropped_forwarded_or_sent_to_the_peer),
 		cmocka_unit_test(reserved_multicast_is_configured_per_switch),
 		cmocka_unit_test(reserved_multicast_is_named_even_where_the_vlan_would_refuse_it),
+		cmocka_unit_test(frames_that_come_back_in_another_vlan_leave_as_that_vlans),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
