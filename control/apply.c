@@ -442,22 +442,21 @@ bool apply_flapped(struct apply *apply, const struct model_port *port, bool is_d
 	return true;
 }
 
-int apply_queue_move(struct apply *apply, const struct model_port *port, uint16_t queue,
-		     uint16_t worker)
+int apply_duty_move(struct apply *apply, const struct model_port *port, uint16_t duty,
+		    uint16_t worker)
 {
-	uint8_t *poller = &apply->live[port->index].pollers[queue], before = *poller;
+	uint8_t *doer = &apply->live[port->index].doers[duty], before = *doer;
 
-	*poller = (uint8_t)(worker + 1);
+	*doer = (uint8_t)(worker + 1);
 	if (apply_republish(apply) == 0)
 		return 0;
-	*poller = before;
+	*doer = before;
 	return -ENOMEM;
 }
 
-void apply_queue_pin(struct apply *apply, const struct model_port *port, uint16_t queue,
-		     bool pinned)
+void apply_duty_pin(struct apply *apply, const struct model_port *port, uint16_t duty, bool pinned)
 {
 	struct live_port *live = &apply->live[port->index];
 
-	live->pinned = (uint16_t)((live->pinned & ~(1u << queue)) | (unsigned int)pinned << queue);
+	live->pinned = (live->pinned & ~(1u << duty)) | (uint32_t)pinned << duty;
 }

@@ -33,10 +33,10 @@ struct live_port {
 	struct port_queue_stats *patch_stats;	  /* [2 * PORT_WORKERS_MAX], patch ends only */
 	struct impair *impair[IMPAIR_DIRECTIONS]; /* NULL: that direction is not impaired */
 	bool is_flapped;			  /* its link is down for a while by itself */
-	uint16_t pinned;		  /* rx queues that stay where they are, a bit each */
-	uint8_t pollers[PORT_QUEUES_MAX]; /* of rx queues that were moved: worker + 1; else 0 */
-	char error[256];		  /* why it could not be opened, or "" */
-	uint64_t try_ns;		  /* CLOCK_MONOTONIC before which it is not tried again */
+	uint32_t pinned; /* duties (snapshot.h) that stay where they are, a bit each */
+	uint8_t doers[SNAPSHOT_DUTIES_MAX]; /* of duties that were moved: worker + 1; else 0 */
+	char error[256];		    /* why it could not be opened, or "" */
+	uint64_t try_ns;		    /* CLOCK_MONOTONIC before which it is not tried again */
 };
 
 struct apply;
@@ -109,15 +109,15 @@ void apply_abort(struct apply *apply);
 void apply_open_again(struct apply *apply);
 
 /**
- * apply_queue_move() - Have another worker poll an rx queue of a port that runs, as long as it lives
+ * apply_duty_move() - Have another worker poll an rx queue of a port that runs, or empty an impaired direction, as long as it lives
+ * @duty: as in snapshot_move()
  * Return: 0, or -ENOMEM and nothing has changed. Not between prepare and commit.
  */
-int apply_queue_move(struct apply *apply, const struct model_port *port, uint16_t queue,
-		     uint16_t worker);
+int apply_duty_move(struct apply *apply, const struct model_port *port, uint16_t duty,
+		    uint16_t worker);
 
-/** apply_queue_pin() - Note whether an rx queue may be moved when workers are busy */
-void apply_queue_pin(struct apply *apply, const struct model_port *port, uint16_t queue,
-		     bool pinned);
+/** apply_duty_pin() - Note whether a duty may be moved when workers are busy */
+void apply_duty_pin(struct apply *apply, const struct model_port *port, uint16_t duty, bool pinned);
 
 /** apply_flapped() - Let a port's link be down for a while, from apply_republish() on. Return: whether that is new. */
 bool apply_flapped(struct apply *apply, const struct model_port *port, bool is_down);

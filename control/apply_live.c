@@ -28,7 +28,7 @@ void apply_live_suspend(struct live_port *live)
 	apply_live_close(live);
 	live->is_flapped = before.is_flapped;
 	live->pinned = before.pinned;
-	memcpy(live->pollers, before.pollers, sizeof(live->pollers));
+	memcpy(live->doers, before.doers, sizeof(live->doers));
 }
 
 static int patch_open(struct live_port *live, const struct model_port *port, struct err *err)

@@ -82,13 +82,13 @@ static void snoops_fill(struct snapshot *snapshot, const struct model *model)
 	}
 }
 
-/* The queues that another worker polls than the one they began with. */
+/* The duties of another worker than the one they began with. */
 static void moves_fill(struct snapshot *snapshot, const struct live_port *live)
 {
 	for (uint16_t i = 0; i < snapshot->n_ports; i++)
-		for (uint16_t q = 0; q < PORT_QUEUES_MAX; q++)
-			if (live[i].pollers[q] != 0)
-				snapshot_move(snapshot, i, q, live[i].pollers[q] - 1);
+		for (uint16_t duty = 0; duty < SNAPSHOT_DUTIES_MAX; duty++)
+			if (live[i].doers[duty] != 0)
+				snapshot_move(snapshot, i, duty, live[i].doers[duty] - 1);
 }
 
 struct snapshot *apply_snapshot_build(const struct model *model, const struct live_port *live,

@@ -6,7 +6,7 @@
  * the two clearly less busy than the giver is now. A queue's part of its worker's time is its part of what that worker
  * received. So a queue that is a worker's whole load stays where it is (the other would only become as busy), and so does
  * everything where all are busy. It cannot go back and forth: taking a move back would have to pay as much as the move did, and what it
- * would have to gain is what the move has just gained.
+ * would have to gain is what the move has just gained. An impaired direction is like a queue whose frames are those that it sends on.
  */
 #ifndef CONTROL_BALANCE_H
 #define CONTROL_BALANCE_H
@@ -19,9 +19,8 @@
 #define BALANCE_GAIN 100 /* by which the busier one of the two must become less busy */
 
 struct balance_queue {
-	uint16_t port; /* index */
-	uint16_t queue;
-	uint16_t worker; /* that polls it */
+	uint16_t duty;	 /* of its port: snapshot.h */
+	uint16_t worker; /* whose it is */
 	bool is_fixed;	 /* must stay */
 	uint64_t load;	 /* of the interval, in a unit that is the same for all */
 };

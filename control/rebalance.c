@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "balance.h"
 #include "base/clock.h"
@@ -14,15 +15,15 @@
 
 #define RECENT_MAX 32 /* moves within REBALANCE_REST_S: at most one in two seconds */
 
-/* What a port's queues had received when they were last looked at. */
+/* What a port's duties had taken when they were last looked at: queues received, impaired directions sent on. */
 struct sample {
-	const struct port *who; /* another: the index was given to another port */
-	uint64_t load[PORT_QUEUES_MAX];
+	const void *who[SNAPSHOT_DUTIES_MAX]; /* another: the index was given to another port */
+	uint64_t load[SNAPSHOT_DUTIES_MAX];
 };
 
 struct recent {
-	const struct port *who;
-	uint16_t queue;
+	const void *who;
+	uint16_t duty;
 	uint64_t at_ns;
 };
 
@@ -41,48 +42,87 @@ struct rebalance {
 	unsigned int next_recent;
 };
 
-static bool is_resting(const struct rebalance *r, const struct port *who, uint16_t queue)
+static bool is_direction(uint16_t duty)
+{
+	return duty >= PORT_QUEUES_MAX;
+}
+
+/* What the duty is about: another one when the port is. NULL: there is no such duty. */
+static const void *about(const struct live_port *live, uint16_t duty)
+{
+	if (is_direction(duty))
+		return live->impair[duty - PORT_QUEUES_MAX];
+	if (live->port == NULL || live->port->ops->rx == NULL || duty >= live->port->spec.n_queues)
+		return NULL;
+	return live->port;
+}
+
+/* What it has taken in all. */
+static uint64_t load_of(const struct live_port *live, uint16_t duty)
+{
+	const struct port_queue_stats *queue;
+	struct impair_stats stats;
+
+	if (is_direction(duty)) {
+		impair_stats_get(live->impair[duty - PORT_QUEUES_MAX], &stats);
+		return balance_load(stats.left_frames, stats.left_bytes);
+	}
+	queue = &live->port->rxq[duty];
+	return balance_load(stats_read(&queue->pkts), stats_read(&queue->bytes));
+}
+
+static bool is_resting(const struct rebalance *r, const void *who, uint16_t duty)
 {
 	for (int i = 0; i < RECENT_MAX; i++) {
 		const struct recent *recent = &r->recent[i];
 
-		if (recent->who == who && recent->queue == queue &&
+		if (recent->who == who && recent->duty == duty &&
 		    r->at_ns - recent->at_ns < REBALANCE_REST_S * CLOCK_NS_PER_SECOND)
 			return true;
 	}
 	return false;
 }
 
-static void tell(const struct rebalance *r, const struct model_port *port, uint16_t queue,
+static void tell(const struct rebalance *r, const struct model_port *port, uint16_t duty,
 		 uint16_t from, uint16_t to, const char *why)
 {
-	json_t *event =
-		json_pack("{s:s, s:s, s:i, s:i, s:i, s:s}", "kind", "queue", "port",
-			  port->spec.name, "queue", queue, "from", from, "to", to, "why", why);
+	json_t *event = json_pack("{s:s, s:s, s:i, s:i, s:s}", "kind", "queue", "port",
+				  port->spec.name, "from", from, "to", to, "why", why);
 
+	if (is_direction(duty)) {
+		const char *name = duty == SNAPSHOT_DIRECTION(IMPAIR_IN) ? "in" : "out";
+
+		json_object_set_new(event, "impaired", json_string(name));
+		log_info(
+			"port \"%s\": frames that wait on the way %s are sent on by worker %u, not "
+			"by %u: %s",
+			port->spec.name, name, to, from, why);
+	} else {
+		json_object_set_new(event, "queue", json_integer(duty));
+		log_info("port \"%s\": queue %u is polled by worker %u, not by %u: %s",
+			 port->spec.name, duty, to, from, why);
+	}
 	rpc_server_event(r->control->rpc, event);
 	json_decref(event);
-	log_info("port \"%s\": queue %u is polled by worker %u, not by %u: %s", port->spec.name,
-		 queue, to, from, why);
 }
 
-static int move(struct rebalance *r, const struct model_port *port, uint16_t queue, uint16_t to,
+static int move(struct rebalance *r, const struct model_port *port, uint16_t duty, uint16_t to,
 		const char *why)
 {
-	uint16_t from = snapshot_poller(datapath_current(), port->index, queue);
+	uint16_t from = snapshot_doer(datapath_current(), port->index, duty);
 
 	if (from == to)
 		return 0;
-	if (apply_queue_move(r->control->apply, port, queue, to) != 0)
+	if (apply_duty_move(r->control->apply, port, duty, to) != 0)
 		return -ENOMEM;
 	r->n_taken[to]++;
 	r->has_samples = false;
 	r->recent[r->next_recent++ % RECENT_MAX] = (struct recent){
-		.who = apply_live(r->control->apply, port)->port,
-		.queue = queue,
+		.who = about(apply_live(r->control->apply, port), duty),
+		.duty = duty,
 		.at_ns = r->at_ns,
 	};
-	tell(r, port, queue, from, to, why);
+	tell(r, port, duty, from, to, why);
 	return 0;
 }
 
@@ -95,27 +135,27 @@ static bool samples_reserve(struct rebalance *r, size_t n)
 	more = realloc(r->samples, n * sizeof(*more));
 	if (more == NULL)
 		return false;
-	for (size_t i = r->n_samples; i < n; i++)
-		more[i].who = NULL;
+	memset(&more[r->n_samples], 0, (n - r->n_samples) * sizeof(*more));
 	r->samples = more;
 	r->n_samples = n;
 	return true;
 }
 
-/* What a queue has received since the last look, which is now. 0 at the first one. */
-static uint64_t load_since(struct rebalance *r, uint16_t index, const struct port *port,
-			   uint16_t queue)
+/* What a duty has taken since the last look, which is now. 0 at the first one. */
+static uint64_t load_since(struct rebalance *r, uint16_t index, const struct live_port *live,
+			   uint16_t duty)
 {
-	uint64_t load = balance_load(stats_read(&port->rxq[queue].pkts),
-				     stats_read(&port->rxq[queue].bytes));
-	uint64_t before = r->samples[index].load[queue];
-	bool is_known = r->has_samples && r->samples[index].who == port && load >= before;
+	struct sample *sample = &r->samples[index];
+	const void *who = about(live, duty);
+	uint64_t load = load_of(live, duty), before = sample->load[duty];
+	bool is_known = r->has_samples && sample->who[duty] == who && load >= before;
 
-	r->samples[index].load[queue] = load;
+	sample->who[duty] = who;
+	sample->load[duty] = load;
 	return is_known ? load - before : 0;
 }
 
-/* All rx queues, with what they have received. Return: how many; @ports: out, whose each is. */
+/* All duties, with what they have taken. Return: how many; @ports: out, whose each is. */
 static size_t queues_look(struct rebalance *r, struct balance_queue *queues,
 			  const struct model_port **ports, size_t max)
 {
@@ -127,20 +167,20 @@ static size_t queues_look(struct rebalance *r, struct balance_queue *queues,
 		const struct live_port *live = apply_live(r->control->apply, model->ports[i]);
 		uint16_t index = model->ports[i]->index;
 
-		if (live->port == NULL || live->port->ops->rx == NULL || index >= cfg->n_ports)
+		if (index >= cfg->n_ports)
 			continue;
-		for (uint16_t q = 0; q < live->port->spec.n_queues && n < max; q++) {
+		for (uint16_t duty = 0; duty < SNAPSHOT_DUTIES_MAX && n < max; duty++) {
+			if (about(live, duty) == NULL)
+				continue;
 			queues[n] = (struct balance_queue){
-				.port = index,
-				.queue = q,
-				.worker = snapshot_poller(cfg, index, q),
-				.is_fixed = (live->pinned >> q & 1) != 0 ||
-					    is_resting(r, live->port, q),
-				.load = load_since(r, index, live->port, q),
+				.duty = duty,
+				.worker = snapshot_doer(cfg, index, duty),
+				.is_fixed = (live->pinned >> duty & 1) != 0 ||
+					    is_resting(r, about(live, duty), duty),
+				.load = load_since(r, index, live, duty),
 			};
 			ports[n++] = model->ports[i];
 		}
-		r->samples[index].who = live->port;
 	}
 	return n;
 }
@@ -154,7 +194,7 @@ static void balance(struct rebalance *r)
 	struct balance_move chosen;
 
 	for (size_t i = 0; i < model->n_ports; i++)
-		max += model->ports[i]->spec.n_queues;
+		max += model->ports[i]->spec.n_queues + IMPAIR_DIRECTIONS;
 	queues = calloc(max + 1, sizeof(*queues));
 	ports = calloc(max + 1, sizeof(*ports));
 	if (queues != NULL && ports != NULL && samples_reserve(r, datapath_current()->n_ports)) {
@@ -164,7 +204,7 @@ static void balance(struct rebalance *r)
 		r->has_samples = true;
 		if (had_samples &&
 		    balance_choose(r->busy, datapath_n_workers(), queues, n, &chosen) &&
-		    move(r, ports[chosen.queue], queues[chosen.queue].queue, chosen.to,
+		    move(r, ports[chosen.queue], queues[chosen.queue].duty, chosen.to,
 			 "that one was busy and this one had room") != 0)
 			log_warning("out of memory: a busy worker keeps its queues");
 	}
@@ -244,11 +284,11 @@ uint64_t rebalance_taken(const struct rebalance *r, uint16_t worker)
 	return r != NULL ? r->n_taken[worker] : 0;
 }
 
-int rebalance_pin(struct rebalance *r, const struct model_port *port, uint16_t queue, int worker,
+int rebalance_pin(struct rebalance *r, const struct model_port *port, uint16_t duty, int worker,
 		  struct err *err)
 {
-	if (worker >= 0 && move(r, port, queue, (uint16_t)worker, "it was asked for") != 0)
+	if (worker >= 0 && move(r, port, duty, (uint16_t)worker, "it was asked for") != 0)
 		return err_set(err, ENOMEM, "out of memory");
-	apply_queue_pin(r->control->apply, port, queue, worker >= 0);
+	apply_duty_pin(r->control->apply, port, duty, worker >= 0);
 	return 0;
 }

@@ -14,11 +14,15 @@ static uint32_t id_of(uint16_t port, enum impair_direction direction)
 	return (uint32_t)port * IMPAIR_DIRECTIONS + direction;
 }
 
-static struct impair *state_of(const struct snapshot *cfg, uint32_t id)
+/* The direction, if there is one that @worker is to empty now. */
+static struct impair *own_state(const struct snapshot *cfg, uint32_t id, uint16_t worker)
 {
-	const struct port_config *port = snapshot_port(cfg, id / IMPAIR_DIRECTIONS);
+	uint32_t index = id / IMPAIR_DIRECTIONS, direction = id % IMPAIR_DIRECTIONS;
+	const struct port_config *port = snapshot_port(cfg, index);
 
-	return port == NULL ? NULL : port_impair_state(port, id % IMPAIR_DIRECTIONS);
+	if (port == NULL || !snapshot_empties(cfg, index, direction, worker))
+		return NULL;
+	return port_impair_state(port, direction);
 }
 
 struct pipeline_impair *pipeline_impair_new(void)
@@ -43,10 +47,15 @@ void pipeline_impair_free(struct pipeline_impair *impair)
 	free(impair);
 }
 
+/*
+ * In an interim snapshot the owner is the one that there will be. Whether it has that snapshot, which has it do nothing, or the one behind it: it
+ * finds the frame at its first look at that one, or by this kick.
+ */
 static void owner_kick(struct pipeline *pl, const struct snapshot *cfg, uint32_t id)
 {
 	struct impair_hub *hub = pl->impair->hub;
-	uint16_t owner = (uint16_t)(id / IMPAIR_DIRECTIONS % cfg->n_workers);
+	uint16_t owner = snapshot_doer(cfg, id / IMPAIR_DIRECTIONS,
+				       SNAPSHOT_DIRECTION(id % IMPAIR_DIRECTIONS));
 	struct wheel *wheel = pl->impair->wheel;
 
 	if (hub != NULL && owner != pl->worker)
@@ -182,28 +191,29 @@ static void leave(struct pipeline *pl, const struct snapshot *cfg, uint32_t id,
 struct looking {
 	struct wheel *wheel;
 	const struct snapshot *cfg;
+	uint16_t worker;
 };
 
 static void look(uint32_t id, void *arg)
 {
 	const struct looking *looking = arg;
-	const struct impair *state = state_of(looking->cfg, id);
+	const struct impair *state = own_state(looking->cfg, id, looking->worker);
 
 	wheel_set(looking->wheel, id, state == NULL ? UINT64_MAX : impair_due(state));
 }
 
 void pipeline_impair_adopt(struct pipeline *pl, const struct snapshot *cfg)
 {
-	struct looking looking = {.wheel = pl->impair->wheel, .cfg = cfg};
+	struct looking looking = {.wheel = pl->impair->wheel, .cfg = cfg, .worker = pl->worker};
 
-	for (uint32_t i = pl->worker; i < cfg->n_ports; i += cfg->n_workers)
-		for (int d = 0; d < IMPAIR_DIRECTIONS && cfg->ports[i].impair != NULL; d++)
-			look(id_of((uint16_t)i, d), &looking);
+	for (uint32_t i = 0; i < cfg->n_impaired; i++)
+		for (int d = 0; d < IMPAIR_DIRECTIONS; d++)
+			look(id_of(cfg->impaired[i], d), &looking);
 }
 
 uint32_t pipeline_impair_run(struct pipeline *pl, const struct snapshot *cfg)
 {
-	struct looking looking = {.wheel = pl->impair->wheel, .cfg = cfg};
+	struct looking looking = {.wheel = pl->impair->wheel, .cfg = cfg, .worker = pl->worker};
 	struct impair_batch *batch = &pl->impair->batch;
 	uint64_t now;
 	uint32_t n = 0, id = 0;
@@ -213,7 +223,7 @@ uint32_t pipeline_impair_run(struct pipeline *pl, const struct snapshot *cfg)
 		return 0;
 	now = clock_now_ns();
 	while (wheel_first(looking.wheel, &id) <= now) {
-		struct impair *state = state_of(cfg, id);
+		struct impair *state = own_state(cfg, id, pl->worker);
 
 		for (int i = 0;
 		     state != NULL && i < BATCHES_MAX && impair_pop(state, now, batch) > 0; i++) {

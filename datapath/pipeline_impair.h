@@ -6,8 +6,9 @@
  *   out:  output stage -> cut GSO -> wait -> the port's tx, or across the patch link
  *
  * Ports whose links are not impaired see nothing of it: their queues are polled by another loop, and what they are sent
- * takes the branch that was there for patch links. Runs on the workers; a direction is emptied by one of them, its owner:
- * port index modulo workers.
+ * takes the branch that was there for patch links. Runs on the workers; a direction is emptied by one of them, its owner, which the
+ * snapshot names (snapshot_empties()). When it changes, the new one begins a grace period after the old one has ended: all that the old one
+ * took out has left by then. What a frame's fate and time are was decided when it entered, so neither depends on who takes it out.
  */
 #ifndef DATAPATH_PIPELINE_IMPAIR_H
 #define DATAPATH_PIPELINE_IMPAIR_H
@@ -49,7 +50,7 @@ void pipeline_impair_out(struct pipeline *pl, const struct snapshot *cfg, uint16
 uint32_t pipeline_impair_run(struct pipeline *pl, const struct snapshot *cfg);
 
 /**
- * pipeline_impair_adopt() - Look at all directions that this worker owns, because the snapshot is new
+ * pipeline_impair_adopt() - Look at all directions, because the snapshot is new: which are this worker's, and when they are due
  *
  * Another worker may have had it first, put frames into a direction that only it names, and kicked: with the snapshot
  * before, that kick led nowhere.

@@ -24,8 +24,9 @@ struct snapshot *snapshot_new(struct fdb *fdb, uint16_t n_ports, uint16_t n_swit
 	s->n_workers = n_workers;
 	s->ports = calloc(n_ports + 1u, sizeof(*s->ports));
 	s->switches = calloc(n_switches + 1u, sizeof(*s->switches));
-	s->pollers = calloc(n_ports + 1u, PORT_QUEUES_MAX);
-	if (s->ports == NULL || s->switches == NULL || s->pollers == NULL) {
+	s->doers = calloc(n_ports + 1u, SNAPSHOT_DUTIES_MAX);
+	s->taken_over = calloc(n_ports + 1u, sizeof(*s->taken_over));
+	if (s->ports == NULL || s->switches == NULL || s->doers == NULL || s->taken_over == NULL) {
 		snapshot_free(s);
 		return NULL;
 	}
@@ -84,7 +85,7 @@ static void polls_fill(struct snapshot *s, bool impaired)
 		if ((port_impair_state(&s->ports[i], IMPAIR_IN) != NULL) != impaired)
 			continue;
 		for (uint32_t q = 0; q < n_rx_queues(&s->ports[i]); q++) {
-			struct poll_list *list = &s->polls[snapshot_poller(s, i, q)];
+			struct poll_list *list = &s->polls[snapshot_doer(s, i, q)];
 
 			((struct poll_entry *)list->entries)[list->n++] =
 				(struct poll_entry){.port = (uint16_t)i, .queue = (uint8_t)q};
@@ -96,7 +97,7 @@ static int polls_finish(struct snapshot *s)
 {
 	for (uint32_t i = 0; i < s->n_ports; i++)
 		for (uint32_t q = 0; q < n_rx_queues(&s->ports[i]); q++)
-			s->polls[snapshot_poller(s, i, q)].n++;
+			s->polls[snapshot_doer(s, i, q)].n++;
 	for (uint32_t w = 0; w < s->n_workers; w++) {
 		struct poll_list *list = &s->polls[w];
 
@@ -112,9 +113,20 @@ static int polls_finish(struct snapshot *s)
 	return 0;
 }
 
-void snapshot_move(struct snapshot *snapshot, uint16_t port, uint16_t queue, uint16_t worker)
+static int impaired_finish(struct snapshot *s)
 {
-	snapshot->pollers[port * PORT_QUEUES_MAX + queue] = (uint8_t)(worker + 1);
+	s->impaired = calloc(s->n_ports + 1u, sizeof(*s->impaired));
+	if (s->impaired == NULL)
+		return -ENOMEM;
+	for (uint16_t i = 0; i < s->n_ports; i++)
+		if (s->ports[i].impair != NULL)
+			s->impaired[s->n_impaired++] = i;
+	return 0;
+}
+
+void snapshot_move(struct snapshot *snapshot, uint16_t port, uint16_t duty, uint16_t worker)
+{
+	snapshot->doers[port * SNAPSHOT_DUTIES_MAX + duty] = (uint8_t)(worker + 1);
 }
 
 /* Whether an entry of @next's list of worker @w is another worker's in @current. */
@@ -128,12 +140,35 @@ static bool changes_hands(const struct snapshot *next, const struct snapshot *cu
 	before = &current->ports[entry->port];
 	return before->port == next->ports[entry->port].port &&
 	       entry->queue < n_rx_queues(before) &&
-	       snapshot_poller(current, entry->port, entry->queue) != w;
+	       snapshot_doer(current, entry->port, entry->queue) != w;
+}
+
+/* Return: whether any impaired direction is another worker's in @next than in @current; they are marked. */
+static bool directions_hold(struct snapshot *next, const struct snapshot *current)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < next->n_impaired; i++) {
+		uint16_t port = next->impaired[i];
+
+		next->taken_over[port] = 0;
+		for (uint32_t d = 0; d < IMPAIR_DIRECTIONS && port < current->n_ports; d++) {
+			const struct impair *state = port_impair_state(&next->ports[port], d);
+
+			if (state == NULL || state != port_impair_state(&current->ports[port], d) ||
+			    snapshot_doer(next, port, SNAPSHOT_DIRECTION(d)) ==
+				    snapshot_doer(current, port, SNAPSHOT_DIRECTION(d)))
+				continue;
+			next->taken_over[port] |= (uint8_t)(1u << d);
+			any = true;
+		}
+	}
+	return any;
 }
 
 bool snapshot_hold(struct snapshot *next, const struct snapshot *current, struct snapshot *interim)
 {
-	bool any = false;
+	bool any = directions_hold(next, current);
 
 	for (uint32_t w = 0; w < next->n_workers; w++) {
 		struct poll_entry *entries = (struct poll_entry *)next->polls[w].entries;
@@ -146,6 +181,7 @@ bool snapshot_hold(struct snapshot *next, const struct snapshot *current, struct
 	if (!any)
 		return false;
 	*interim = *next;
+	interim->is_interim = true;
 	for (uint32_t w = 0; w < next->n_workers; w++) {
 		const struct poll_list *list = &next->polls[w];
 		struct poll_entry *kept = (struct poll_entry *)list->entries + list->n;
@@ -173,6 +209,8 @@ int snapshot_finish(struct snapshot *snapshot)
 	}
 	if (rc == 0)
 		rc = polls_finish(snapshot);
+	if (rc == 0)
+		rc = impaired_finish(snapshot);
 	return rc;
 }
 
@@ -186,7 +224,9 @@ void snapshot_free(struct snapshot *snapshot)
 		free((void *)snapshot->polls[w].entries);
 	free(snapshot->switches);
 	free(snapshot->impairs);
-	free(snapshot->pollers);
+	free(snapshot->doers);
+	free(snapshot->taken_over);
+	free(snapshot->impaired);
 	free(snapshot->ports);
 	free(snapshot);
 }

@@ -82,6 +82,13 @@ struct switch_config {
 	const uint16_t *ports; /* members, for floods; owned by the snapshot */
 };
 
+/*
+ * What a worker does for a port, numbered: its rx queues are polled, and behind them its impaired directions are emptied. Each is one worker's
+ * duty, and may change hands.
+ */
+#define SNAPSHOT_DUTIES_MAX	      (PORT_QUEUES_MAX + IMPAIR_DIRECTIONS)
+#define SNAPSHOT_DIRECTION(direction) (PORT_QUEUES_MAX + (direction))
+
 struct poll_entry {
 	uint16_t port;
 	uint8_t queue;
@@ -107,8 +114,13 @@ struct snapshot {
 	struct port_impair *impairs; /* what ports[].impair point to; owned by the snapshot */
 	uint16_t n_workers;
 	uint8_t *
-		pollers; /* [n_ports][PORT_QUEUES_MAX]: see snapshot_move(); owned by the snapshot */
-	uint32_t mirrored_in;		     /* mirrors that copy what comes in, on any port */
+		doers; /* [n_ports][SNAPSHOT_DUTIES_MAX]: see snapshot_move(); owned by the snapshot */
+	uint16_t n_impaired;
+	uint16_t *impaired; /* indices of the ports that are, by snapshot_finish(); owned */
+	/* [n_ports]: impaired directions that another worker emptied in the snapshot before, a bit each; owned by the snapshot */
+	uint8_t *taken_over;
+	bool is_interim;      /* in which nobody empties these: see snapshot_hold() */
+	uint32_t mirrored_in; /* mirrors that copy what comes in, on any port */
 	struct mirror *mirrors[MIRRORS_MAX]; /* borrowed, as the probes are */
 	uint16_t mirror_to[MIRRORS_MAX];     /* port with I/O */
 	uint64_t watched_in; /* probes that look at frames as they come in, on any port */
@@ -125,20 +137,33 @@ struct snapshot {
 struct snapshot *snapshot_new(struct fdb *fdb, uint16_t n_ports, uint16_t n_switches,
 			      uint16_t n_workers);
 
-/** snapshot_move() - Have a queue polled by @worker, not by the one it begins with; before snapshot_finish() */
-void snapshot_move(struct snapshot *snapshot, uint16_t port, uint16_t queue, uint16_t worker);
+/**
+ * snapshot_move() - Have a port's duty done by @worker, not by the one it begins with; before snapshot_finish()
+ * @duty: an rx queue, or SNAPSHOT_DIRECTION()
+ */
+void snapshot_move(struct snapshot *snapshot, uint16_t port, uint16_t duty, uint16_t worker);
 
 /**
- * snapshot_poller() - The worker that polls a queue of a port
+ * snapshot_doer() - The worker that polls an rx queue of a port, or empties one of its impaired directions
  *
- * A queue begins with worker (port index + queue) % n_workers.
+ * A queue begins with worker (port index + queue) % n_workers, a direction with that of queue 0.
  */
-static inline uint16_t snapshot_poller(const struct snapshot *snapshot, uint32_t port,
-				       uint32_t queue)
+static inline uint16_t snapshot_doer(const struct snapshot *snapshot, uint32_t port, uint32_t duty)
 {
-	uint8_t moved = snapshot->pollers[port * PORT_QUEUES_MAX + queue];
+	uint8_t moved = snapshot->doers[port * SNAPSHOT_DUTIES_MAX + duty];
 
-	return moved != 0 ? moved - 1 : (uint16_t)((port + queue) % snapshot->n_workers);
+	if (moved != 0)
+		return moved - 1;
+	return (uint16_t)((port + (duty < PORT_QUEUES_MAX ? duty : 0)) % snapshot->n_workers);
+}
+
+/** snapshot_empties() - Whether @worker may take frames out of an impaired direction of a port: at no time two may */
+static inline bool snapshot_empties(const struct snapshot *snapshot, uint32_t port,
+				    uint32_t direction, uint16_t worker)
+{
+	if (snapshot->is_interim && (snapshot->taken_over[port] >> direction & 1) != 0)
+		return false;
+	return snapshot_doer(snapshot, port, SNAPSHOT_DIRECTION(direction)) == worker;
 }
 
 /**
@@ -151,15 +176,16 @@ static inline uint16_t snapshot_poller(const struct snapshot *snapshot, uint32_t
 int snapshot_finish(struct snapshot *snapshot);
 
 /**
- * snapshot_hold() - The snapshot that lies between two of which the second has queues change hands
- * @next:    finished; queues that it takes from another worker are marked in it
+ * snapshot_hold() - The snapshot that lies between two of which the second has duties change hands
+ * @next:    finished; duties that it takes from another worker are marked in it
  * @current: that the workers have
- * @interim: out: @next, except that nobody polls the queues that change hands. Borrows all of @next: never snapshot_free()
+ * @interim: out: @next, except that nobody polls the queues and empties the directions that change hands. Borrows all of @next: never snapshot_free()
  *           it, and do not use it any longer than @next
  *
- * Two workers on neighbouring snapshots would poll such a queue together. On @current and @interim, and on @interim and @next,
- * they do not: one of the two has the queue polled by nobody.
- * Return: whether any queue changes hands; if not, @interim is not filled in.
+ * Two workers on neighbouring snapshots would see to them together. On @current and @interim, and on @interim and @next,
+ * they do not: one of the two has nobody for them. Frames still enter such a direction: the one who will empty it looks for them when @next
+ * is new to it.
+ * Return: whether anything changes hands; if not, @interim is not filled in.
  */
 bool snapshot_hold(struct snapshot *next, const struct snapshot *current, struct snapshot *interim);
 

@@ -119,14 +119,41 @@ static void port_state(struct table *table, const json_t *port)
 										      : "down");
 }
 
+/*
+ * Who polls the port's queues, one number each, and who sends on what waits in its bad link: "0,1 in 1 out 0". Nothing for a port whose frames
+ * no worker looks for.
+ */
+static void workers_text(json_t *port, char *text, size_t size)
+{
+	const json_t *queue;
+	json_t *direction;
+	const char *name;
+	size_t i;
+
+	text[0] = '\0';
+	json_array_foreach (json_object_get(port, "rxq"), i, queue) {
+		size_t used = strlen(text);
+
+		if (json_object_get(queue, "worker") != NULL)
+			snprintf(text + used, size - used, "%s%lld", i > 0 ? "," : "",
+				 number_of(queue, "worker"));
+	}
+	json_object_foreach (json_object_get(port, "impaired"), name, direction) {
+		size_t used = strlen(text);
+
+		snprintf(text + used, size - used, "%s%.3s %lld", used > 0 ? " " : "", name,
+			 number_of(direction, "worker"));
+	}
+}
+
 void show_ports_print(const json_t *list, const char *lab)
 {
 	static const char *const headings[] = {"PORT",	    "TYPE",	"ATTACHED TO", "VLAN",
 					       "STATE",	    ">RX PKTS", ">RX BYTES",   ">TX PKTS",
-					       ">TX BYTES", ">DROPS",	NULL};
+					       ">TX BYTES", ">DROPS",	"WORKER",      NULL};
 	struct table table;
-	const json_t *port;
-	char vlan[128];
+	char vlan[128], workers[96];
+	json_t *port;
 	size_t i;
 
 	table_init(&table, headings);
@@ -160,6 +187,8 @@ void show_ports_print(const json_t *list, const char *lab)
 		table_add(&table, "%lld", number_of(tx, "pkts"));
 		table_add(&table, "%lld", number_of(tx, "bytes"));
 		table_add_colour(&table, drops > 0 ? TERM_WARN : TERM_PLAIN, "%lld", drops);
+		workers_text(port, workers, sizeof(workers));
+		table_add(&table, "%s", workers);
 	}
 	table_print(&table, stdout);
 }

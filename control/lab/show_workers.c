@@ -14,19 +14,34 @@ static json_int_t number_of(const json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
-/* The queues of @port that worker @index polls, added to @polls. */
-static void polls_add(json_t *polls, const json_t *port, json_int_t index)
+static bool is_of(const json_t *duty, json_int_t index)
+{
+	return json_object_get(duty, "worker") != NULL && number_of(duty, "worker") == index;
+}
+
+/* The queues of @port that worker @index polls, and what it sends on from its bad link, added to @polls. */
+static void polls_add(json_t *polls, json_t *port, json_int_t index)
 {
 	const json_t *queue;
+	json_t *direction;
+	const char *name;
 	size_t i;
 
 	json_array_foreach (json_object_get(port, "rxq"), i, queue) {
-		if (json_object_get(queue, "worker") == NULL || number_of(queue, "worker") != index)
+		if (!is_of(queue, index))
 			continue;
 		json_array_append_new(polls, json_pack("{s:O, s:I, s:O}", "port",
 						       json_object_get(port, "name"), "queue",
 						       (json_int_t)i, "pinned",
 						       json_object_get(queue, "pinned")));
+	}
+	json_object_foreach (json_object_get(port, "impaired"), name, direction) {
+		if (!is_of(direction, index))
+			continue;
+		json_array_append_new(polls,
+				      json_pack("{s:O, s:s, s:O}", "port",
+						json_object_get(port, "name"), "impaired", name,
+						"pinned", json_object_get(direction, "pinned")));
 	}
 }
 
@@ -61,7 +76,7 @@ int show_workers_fetch(struct rpc *rpc, const char *lab, json_t **list, struct e
 	return rc;
 }
 
-/* "a, b queue 1 (pinned)", cut where it gets long. */
+/* "a, b queue 1 (pinned), c impaired in", cut where it gets long. */
 static void polls_text(const json_t *polls, char *text, size_t size)
 {
 	const json_t *one;
@@ -71,6 +86,7 @@ static void polls_text(const json_t *polls, char *text, size_t size)
 	json_array_foreach (polls, i, one) {
 		const char *name = json_string_value(json_object_get(one, "port"));
 		size_t used = strlen(text);
+		const char *impaired = json_string_value(json_object_get(one, "impaired"));
 		char queue[24] = "";
 
 		if (used > POLLS_TEXT_MAX) {
@@ -78,7 +94,9 @@ static void polls_text(const json_t *polls, char *text, size_t size)
 				 json_array_size(polls) - i);
 			return;
 		}
-		if (number_of(one, "queue") != 0)
+		if (impaired != NULL)
+			snprintf(queue, sizeof(queue), " impaired %.3s", impaired);
+		else if (number_of(one, "queue") != 0)
 			snprintf(queue, sizeof(queue), " queue %d", (int)number_of(one, "queue"));
 		snprintf(text + used, size - used, "%s%.63s%s%s", i > 0 ? ", " : "",
 			 name != NULL ? name : "?", queue,

@@ -90,17 +90,20 @@ json_t *rpc_impair_stats(const struct live_port *live)
 		impair_stats_get(live->impair[i], &stats);
 		if (object == NULL)
 			object = json_object();
-		json_object_set_new(object, sides[i],
-				    json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-					      "frames", (json_int_t)stats.frames, "lost",
-					      (json_int_t)stats.lost, "queue_full",
-					      (json_int_t)stats.queue_full, "memory_full",
-					      (json_int_t)stats.memory_full, "duplicated",
-					      (json_int_t)stats.duplicated, "reordered",
-					      (json_int_t)stats.reordered, "corrupted",
-					      (json_int_t)stats.corrupted, "held_frames",
-					      (json_int_t)stats.held_frames, "held_bytes",
-					      (json_int_t)stats.held_bytes));
+		json_object_set_new(
+			object, sides[i],
+			json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+				  "frames", (json_int_t)stats.frames, "lost",
+				  (json_int_t)stats.lost, "queue_full",
+				  (json_int_t)stats.queue_full, "memory_full",
+				  (json_int_t)stats.memory_full, "duplicated",
+				  (json_int_t)stats.duplicated, "reordered",
+				  (json_int_t)stats.reordered, "corrupted",
+				  (json_int_t)stats.corrupted, "held_frames",
+				  (json_int_t)stats.held_frames, "held_bytes",
+				  (json_int_t)stats.held_bytes, "left_frames",
+				  (json_int_t)stats.left_frames, "left_bytes",
+				  (json_int_t)stats.left_bytes));
 	}
 	return object;
 }

@@ -50,20 +50,31 @@ static void key_rename(json_t *object, const char *from, const char *to)
 	json_object_del(object, from);
 }
 
-/* Who polls each queue, if it is one that is polled. */
-static void pollers_print(json_t *queues, const struct live_port *live, uint16_t index)
+static void doer_print(json_t *object, const struct live_port *live, uint16_t index, uint32_t duty)
 {
-	const struct snapshot *cfg = datapath_current();
+	json_object_set_new(object, "worker",
+			    json_integer(snapshot_doer(datapath_current(), index, duty)));
+	json_object_set_new(object, "pinned", json_boolean(live->pinned >> duty & 1));
+}
+
+/* Who polls each queue, if it is one that is polled, and who sends on what waits in each impaired direction. */
+static void doers_print(json_t *object, const struct live_port *live, uint16_t index)
+{
+	static const char *const directions[] = {[IMPAIR_IN] = "in", [IMPAIR_OUT] = "out"};
+	const json_t *impaired = json_object_get(object, "impaired");
 	json_t *queue;
 	size_t i;
 
-	if (live->port == NULL || live->port->ops->rx == NULL || index >= cfg->n_ports)
+	if (index >= datapath_current()->n_ports)
 		return;
-	json_array_foreach (queues, i, queue) {
-		json_object_set_new(queue, "worker",
-				    json_integer(snapshot_poller(cfg, index, (uint32_t)i)));
-		json_object_set_new(queue, "pinned", json_boolean(live->pinned >> i & 1));
-	}
+	for (uint32_t d = 0; d < IMPAIR_DIRECTIONS; d++)
+		if (live->impair[d] != NULL)
+			doer_print(json_object_get(impaired, directions[d]), live, index,
+				   SNAPSHOT_DIRECTION(d));
+	if (live->port == NULL || live->port->ops->rx == NULL)
+		return;
+	json_array_foreach (json_object_get(object, "rxq"), i, queue)
+		doer_print(queue, live, index, (uint32_t)i);
 }
 
 static void counters_print(json_t *object, const struct live_port *live)
@@ -120,7 +131,7 @@ static json_t *port_print(const struct control *control, const struct model_port
 		json_object_set_new(object, "io_detail", text_print(status.io_detail));
 	}
 	counters_print(object, live);
-	pollers_print(json_object_get(object, "rxq"), live, port->index);
+	doers_print(object, live, port->index);
 	return object;
 }
 

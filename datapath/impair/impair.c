@@ -103,13 +103,18 @@ enum drop_reason impair_push(struct impair *im, const struct impair_params *para
 
 uint16_t impair_pop(struct impair *im, uint64_t now_ns, struct impair_batch *batch)
 {
+	uint64_t bytes = 0;
+
 	rte_spinlock_lock(&im->lock);
 	for (batch->n = 0; batch->n < FRAME_BURST && store_first_due(&im->store) <= now_ns;
 	     batch->n++) {
 		batch->records[batch->n] = store_take(&im->store);
 		store_frame(&im->store, batch->records[batch->n], &batch->frames[batch->n],
 			    batch->segs[batch->n]);
+		bytes += batch->frames[batch->n].len;
 	}
+	stats_add(&im->stats.left_frames, batch->n);
+	stats_add(&im->stats.left_bytes, bytes);
 	held_publish(im);
 	rte_spinlock_unlock(&im->lock);
 	return batch->n;

@@ -4,7 +4,7 @@
  *
  * Theory of operation
  *   A frame that enters an impaired direction is copied into memory of that direction (it must wait, and its sender wants
- *   the buffer back), with a time at which it is due. The frames that wait form a heap by that time. One worker, the owner,
+ *   the buffer back), with a time at which it is due. The frames that wait form a heap by that time. One worker at a time, the owner,
  *   takes out what is due and sends it on; any worker may put frames in. What happens to a frame is decided when it enters,
  *   by impair_decide(), from random numbers that depend on the seed alone: the same frames in the same order have
  *   the same fate.
@@ -70,6 +70,7 @@ struct impair_stats {
 	uint64_t lost, queue_full, memory_full;
 	uint64_t duplicated, reordered, corrupted;
 	uint64_t held_frames, held_bytes; /* wait now */
+	uint64_t left_frames, left_bytes; /* were taken out and sent on */
 };
 
 struct impair;

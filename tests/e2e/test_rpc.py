@@ -499,6 +499,10 @@ def queues_change_hands():
             workers = client.call("status")["workers"]
             assert [worker["queues_taken"] for worker in workers] == [1 - to, to], workers
             assert all(0 <= worker["busy_percent"] <= 100 for worker in workers), workers
+            client.call("port.impair", ports=[{"name": "vm", "out": {"delay_us": 1000}}])
+            assert client.call("queue.pin", port="vm", worker=1 - to, impaired="out") == {"worker": 1 - to}
+            vm = [port for port in client.call("port.list")["ports"] if port["name"] == "vm"][0]
+            assert [vm["impaired"]["out"][key] for key in ("worker", "pinned", "left_frames")] == [1 - to, True, 0], vm
             assert client.error("queue.pin", port="vm", worker=2)[0] == -32602
             assert client.error("queue.pin", port="nobody", worker=0)[0] == 1
 
@@ -507,10 +511,14 @@ def queues_change_hands():
                                       stdout=subprocess.PIPE, env=dict(os.environ, NETLOOM_RUNDIR=daemon.dir)).stdout
 
             assert "vm (pinned)" in netloom("show", "workers").splitlines()[1 + to]
+            assert "vm impaired out (pinned)" in netloom("show", "workers").splitlines()[2 - to]
+            shown = [line for line in netloom("show", "ports").splitlines() if line.startswith("vm ")]
+            assert shown[0].endswith(f" {to} out {1 - to}"), shown
+            netloom("queue", "release", "vm", "--impaired", "out")
             netloom("queue", "release", "vm")
             netloom("queue", "pin", "in", str(to))
             polls = {one["port"]: (worker["worker"], one["pinned"])
-                     for worker in json.loads(netloom("show", "workers", "--json")) for one in worker["polls"]}
+                     for worker in json.loads(netloom("show", "workers", "--json")) for one in worker["polls"] if "queue" in one}
             assert polls["vm"] == (to, False) and polls["in"] == (to, True), polls
             wait_for("the frames of the capture file", lambda: [
                 port for port in client.call("port.list")["ports"] if port["name"] == "in"][0]["rx"]["pkts"])

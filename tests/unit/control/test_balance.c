@@ -14,7 +14,7 @@ static struct balance_queue on(uint16_t worker, uint64_t load)
 {
 	static uint16_t next;
 
-	return (struct balance_queue){.port = next++, .worker = worker, .load = load};
+	return (struct balance_queue){.duty = next++, .worker = worker, .load = load};
 }
 
 static void busy_worker_gives_to_the_one_with_most_room(void **state)

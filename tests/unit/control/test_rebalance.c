@@ -63,7 +63,7 @@ static struct port *port_of(int i)
 
 static uint16_t poller(int i)
 {
-	return snapshot_poller(fake.current, (uint32_t)i, 0);
+	return snapshot_doer(fake.current, (uint32_t)i, 0);
 }
 
 /* A second of traffic, as far as counters tell: frames by port, and which workers had no rest. */
@@ -211,6 +211,79 @@ static void pinned_queue_stays_until_it_is_released(void **state)
 	assert_int_equal(poller(4), 1);
 }
 
+static uint16_t emptier(int i, enum impair_direction direction)
+{
+	return snapshot_doer(fake.current, (uint32_t)i, SNAPSHOT_DIRECTION(direction));
+}
+
+/* @n frames pass an impaired direction of a port. */
+static void frames_pass(int i, enum impair_direction direction, uint32_t n)
+{
+	static const struct impair_params params = {.delay_ns = 1};
+	static struct impair_batch batch;
+	struct frame f = {.len = 60, .hdr_len = 60, .hdr = f.buf};
+	const struct frame_out out = {.f = &f};
+	char name[8];
+	struct impair *impair;
+	bool is_first;
+
+	snprintf(name, sizeof(name), "p%d", i);
+	impair = apply_live(control.apply, model_port_find(apply_model(control.apply), name))
+			 ->impair[direction];
+	for (uint32_t k = 0; k < n; k++) {
+		assert_int_equal(impair_push(impair, &params, &out, 1, &is_first), DROP_NONE);
+		assert_int_equal(impair_pop(impair, UINT64_MAX - 1, &batch), 1);
+		impair_release(impair, &batch);
+	}
+}
+
+#define IMPAIR_P0                                                                                  \
+	"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"port.impair\",\"params\":{\"ports\":["         \
+	"{\"name\":\"p0\",\"out\":{\"delay_us\":1000}}]}}"
+
+/* A bad link's frames cost their worker more than the queues do: they are given away first, and stay there for a while. */
+static void impaired_direction_moves_like_a_queue(void **state)
+{
+	static const uint64_t some[PORTS] = {100, 0, 300, 0, 0, 0};
+
+	(void)state;
+	assert_int_equal(ask(IMPAIR_P0), 0);
+	assert_int_equal(emptier(0, IMPAIR_OUT), 0);
+	for (int i = 0; i < 2; i++) {
+		frames_pass(0, IMPAIR_OUT, 500);
+		second(some, true, false);
+	}
+	assert_int_equal(emptier(0, IMPAIR_OUT), 1);
+	assert_int_equal(emptier(0, IMPAIR_IN), 0);
+	assert_int_equal(poller(0), 0);
+	assert_int_equal(poller(2), 0);
+	for (int i = 0; i < 6; i++) {
+		frames_pass(0, IMPAIR_OUT, 500);
+		second(some, false, true);
+	}
+	assert_int_equal(emptier(0, IMPAIR_OUT), 1);
+}
+
+static void impaired_direction_can_be_pinned(void **state)
+{
+	(void)state;
+	assert_int_equal(ask_port("queue.pin", 0, ",\"impaired\":\"out\",\"worker\":1"), 1);
+	assert_int_equal(ask(IMPAIR_P0), 0);
+	assert_int_equal(ask_port("queue.pin", 0, ",\"impaired\":\"in\",\"worker\":1"), 1);
+	assert_int_equal(ask_port("queue.pin", 0, ",\"impaired\":\"up\",\"worker\":1"), -32602);
+	assert_int_equal(ask_port("queue.pin", 0, ",\"impaired\":\"out\",\"queue\":0,\"worker\":1"),
+			 -32602);
+	assert_int_equal(emptier(0, IMPAIR_OUT), 0);
+	assert_int_equal(ask_port("queue.pin", 0, ",\"impaired\":\"out\",\"worker\":0"), 0);
+	for (int i = 0; i < 4; i++) {
+		frames_pass(0, IMPAIR_OUT, 500);
+		second(even, true, false);
+	}
+	assert_int_equal(emptier(0, IMPAIR_OUT), 0);
+	assert_int_equal(ask_port("queue.pin", 0, ",\"impaired\":\"out\",\"worker\":1"), 0);
+	assert_int_equal(emptier(0, IMPAIR_OUT), 1);
+}
+
 static void impossible_pins_are_refused(void **state)
 {
 	(void)state;
@@ -246,6 +319,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(move_outlives_a_change_that_fails, start, stop),
 		cmocka_unit_test_setup_teardown(pinned_queue_stays_until_it_is_released, start,
 						stop),
+		cmocka_unit_test_setup_teardown(impaired_direction_moves_like_a_queue, start, stop),
+		cmocka_unit_test_setup_teardown(impaired_direction_can_be_pinned, start, stop),
 		cmocka_unit_test_setup_teardown(impossible_pins_are_refused, start, stop),
 		cmocka_unit_test_prestate_setup_teardown(nothing_moves_by_itself_when_that_is_off,
 							 start, stop, off),

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "port.h"
+#include "stats.h"
 #include "unit/datapath/frames.h"
 
 #define STRESS_PORTS  8
@@ -112,7 +113,7 @@ static inline void stress_tx(struct port *port, uint16_t queue, struct frame_out
 	pthread_spin_lock(&p->lock);
 	for (uint16_t i = 0; i < n; i++) {
 		out[i].drop = DROP_NONE;
-		p->n_sent++;
+		stats_add(&p->n_sent, 1); /* read while workers run */
 		if (frame_out_copy(&out[i], bytes, sizeof(bytes)) != sizeof(bytes) ||
 		    bytes[5] != p->index + 1) {
 			/* It was flooded: to everybody but the one it is for. */

@@ -189,6 +189,85 @@ static void queue_that_changes_hands_is_polled_by_nobody_in_between(void **state
 	snapshot_free(next);
 }
 
+/* Who empties a direction: a worker; -1: nobody. Fails if two do. */
+static int emptier_of(const struct snapshot *s, uint16_t port, uint32_t direction)
+{
+	int found = -1;
+
+	for (uint16_t w = 0; w < s->n_workers; w++) {
+		if (!snapshot_empties(s, port, direction, w))
+			continue;
+		assert_int_equal(found, -1);
+		found = w;
+	}
+	return found;
+}
+
+/* The first 8 ports are impaired in both directions, the next 2 have got other memory for it. */
+static struct snapshot *make_with_impairments(struct impair **states, uint16_t first_state)
+{
+	struct snapshot *s = snapshot_new(NULL, 20, 1, 3);
+
+	s->impairs = calloc(10, sizeof(*s->impairs));
+	for (uint16_t i = 0; i < 10; i++) {
+		frames_access_port(&s->ports[i], &ports[i], 0, 10);
+		s->ports[i].impair = &s->impairs[i];
+		for (uint16_t d = 0; d < IMPAIR_DIRECTIONS; d++) {
+			s->impairs[i].state[d] = states[i < 8 ? 2 * i + d : first_state + i];
+			if (random() % 2 == 0)
+				snapshot_move(s, i, SNAPSHOT_DIRECTION(d), random() % 3);
+		}
+	}
+	assert_int_equal(snapshot_finish(s), 0);
+	assert_int_equal(s->n_impaired, 10);
+	return s;
+}
+
+static void direction_that_changes_hands_is_emptied_by_nobody_in_between(void **state)
+{
+	struct impair *states[32];
+	struct snapshot *old, *next, interim;
+	uint32_t n_moved = 0;
+
+	(void)state;
+	srandom(8);
+	snapshot_free(make(3)); /* fills ports[] in */
+	for (size_t i = 0; i < 32; i++)
+		states[i] = (struct impair *)(i + 1); /* never looked into */
+	old = make_with_impairments(states, 10);
+	next = make_with_impairments(states, 14);
+	assert_true(snapshot_hold(next, old, &interim));
+	for (uint16_t i = 0; i < 10; i++) {
+		for (uint32_t d = 0; d < IMPAIR_DIRECTIONS; d++) {
+			int from = emptier_of(old, i, d), to = emptier_of(next, i, d);
+
+			assert_true(from >= 0 && to >= 0);
+			/* What is new to all is nobody's until then. */
+			assert_int_equal(emptier_of(&interim, i, d),
+					 from == to || i >= 8 ? to : -1);
+			assert_int_equal(snapshot_doer(&interim, i, SNAPSHOT_DIRECTION(d)), to);
+			n_moved += from != to && i < 8;
+		}
+	}
+	assert_true(n_moved > 3);
+	for (uint16_t w = 0; w < 3; w++) /* no queue has moved */
+		assert_int_equal(interim.polls[w].n, next->polls[w].n);
+	snapshot_free(old);
+	snapshot_free(next);
+}
+
+static void direction_begins_where_the_first_queue_does(void **state)
+{
+	struct snapshot *s = make(3);
+
+	(void)state;
+	for (uint16_t i = 0; i < 20; i++)
+		for (uint32_t d = 0; d < IMPAIR_DIRECTIONS; d++)
+			assert_int_equal(emptier_of(s, i, d), i % 3);
+	assert_int_equal(s->n_impaired, 0);
+	snapshot_free(s);
+}
+
 static void nothing_is_held_when_no_queue_changes_hands(void **state)
 {
 	struct snapshot *old = make(3), *next, interim;
@@ -226,6 +305,8 @@ int main(void)
 		cmocka_unit_test(queues_of_like_ports_are_spread_evenly),
 		cmocka_unit_test(queue_keeps_its_worker_when_other_ports_go),
 		cmocka_unit_test(queue_that_changes_hands_is_polled_by_nobody_in_between),
+		cmocka_unit_test(direction_that_changes_hands_is_emptied_by_nobody_in_between),
+		cmocka_unit_test(direction_begins_where_the_first_queue_does),
 		cmocka_unit_test(nothing_is_held_when_no_queue_changes_hands),
 		cmocka_unit_test(impossible_sizes_are_refused),
 	};
