@@ -153,12 +153,13 @@ int qmp_nic_plug(struct jsonline *line, const json_t *spec, const json_t *nic, c
 			     err);
 	if (rc == 0)
 		rc = execute(line, "device_add",
-			     json_pack("{s:s, s:o, s:O, s:O, s:s, s:O, s:b, s:i, s:i, s:s}",
+			     json_pack("{s:s, s:o, s:O, s:O, s:s, s:O, s:b, s:i, s:i, s:b, s:s}",
 				       "driver", "virtio-net-pci", "id",
 				       json_sprintf("nic-%s", name), "netdev", netdev, "mac",
 				       json_object_get(nic, "mac"), "romfile", "", "host_mtu",
 				       json_object_get(nic, "mtu"), "mq", queues > 1, "vectors",
-				       vmm_qemu_vectors(spec, nic), "rx_queue_size", 1024, "bus",
+				       vmm_qemu_vectors(spec, nic), "rx_queue_size", 1024, "packed",
+				       json_is_true(json_object_get(nic, "packed")), "bus",
 				       VMM_QEMU_BUS),
 			     err);
 	/* QEMU has refused a part, and can be asked: it loses the others. Its first sentence is the one to tell. */

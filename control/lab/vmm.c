@@ -209,12 +209,15 @@ static json_t *nics_spec(const struct topo *topo, const struct topo_node *node)
 	for (size_t i = 0; i < node->n_nics; i++) {
 		const struct topo_nic *nic = &node->nics[i];
 		char mac[MAC_TEXT_SIZE];
+		json_t *spec;
 
 		mac_format(nic->mac, mac);
-		json_array_append_new(nics,
-				      json_pack("{s:s, s:s, s:i, s:i}", "name", nic->name, "mac",
-						mac, "mtu", (int)topo->links[nic->link].mtu,
-						"queues", (int)topo->links[nic->link].queues));
+		spec = json_pack("{s:s, s:s, s:i, s:i}", "name", nic->name, "mac", mac, "mtu",
+				 (int)topo->links[nic->link].mtu, "queues",
+				 (int)topo->links[nic->link].queues);
+		if (nic->packed) /* else not there: a machine of an older netloom's is as it should be */
+			json_object_set_new(spec, "packed", json_true());
+		json_array_append_new(nics, spec);
 	}
 	return nics;
 }

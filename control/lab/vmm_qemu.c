@@ -80,10 +80,11 @@ static void nic_device(const json_t *nic, size_t slot, bool kvm, char *text, siz
 	snprintf(text, size,
 		 "virtio-net-pci,id=nic-%s,netdev=nd-%s,mac=%s,romfile=,host_mtu=%d,mq=%s,vectors=%"
 		 "d,"
-		 "rx_queue_size=1024,%s",
+		 "rx_queue_size=1024%s,%s",
 		 name, name, json_string_value(json_object_get(nic, "mac")),
 		 (int)json_integer_value(json_object_get(nic, "mtu")), queues > 1 ? "on" : "off",
-		 vectors_for(queues, kvm), place);
+		 vectors_for(queues, kvm),
+		 json_is_true(json_object_get(nic, "packed")) ? ",packed=on" : "", place);
 }
 
 static void nics_put(json_t *argv, const json_t *nics, const char *folder, bool kvm)

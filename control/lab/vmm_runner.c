@@ -26,9 +26,10 @@ static json_int_t number_of(const json_t *object, const char *key)
 
 json_t *vmm_runner_net(const json_t *nic, const char *folder)
 {
-	return json_sprintf("socket=%s/%s.sock,mac=%s,id=%s,queues=%d,mtu=%d", folder,
+	return json_sprintf("socket=%s/%s.sock,mac=%s,id=%s,queues=%d,mtu=%d%s", folder,
 			    text_of(nic, "name"), text_of(nic, "mac"), text_of(nic, "name"),
-			    (int)number_of(nic, "queues"), (int)number_of(nic, "mtu"));
+			    (int)number_of(nic, "queues"), (int)number_of(nic, "mtu"),
+			    json_is_true(json_object_get(nic, "packed")) ? ",packed=on" : "");
 }
 
 json_t *vmm_argv_runner(const json_t *spec, const char *folder)

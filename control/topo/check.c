@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "topo/mac.h"
+#include "topo/rings.h"
 #include "topo/span.h"
 #include "topo/suggest.h"
 #include "topo/tap.h"
@@ -182,6 +183,7 @@ static void nics_fill(struct topo *topo, struct diag_list *diags)
 
 		if (node->n_nics > 0)
 			qsort(node->nics, node->n_nics, sizeof(*node->nics), nic_compare);
+		rings_assign(node, diags);
 	}
 	mac_assign(topo);
 }

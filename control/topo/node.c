@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "topo/host.h"
+#include "topo/rings.h"
 #include "topo/span.h"
 #include "topo/value.h"
 
@@ -20,19 +21,19 @@ static const char *const vmm_words[] = {
 	[TOPO_VMM_AUTO] = "auto", [TOPO_VMM_RUNNER] = "vm-runner", [TOPO_VMM_QEMU] = "qemu"};
 
 static const char *const vm_keys[] = {
-	"agent", "append",    "cpu",	       "disk",	"env",	"exec",	   "gateway", "group",
-	"host",	 "hugepages", "image",	       "ipv4",	"ipv6", "kind",	   "labels",  "memory",
-	"mtu",	 "position",  "startup-delay", "vcpus", "vmm",	"wait-for"};
+	"agent", "append",    "cpu",   "disk",		"env",	 "exec", "gateway", "group",
+	"host",	 "hugepages", "image", "ipv4",		"ipv6",	 "kind", "labels",  "memory",
+	"mtu",	 "position",  "rings", "startup-delay", "vcpus", "vmm",	 "wait-for"};
 static const char *const switch_keys[] = {"ageing",   "group",	  "host",      "kind", "labels",
 					  "position", "reserved", "peer-port", "vxlan"};
 static const char *const tap_keys[] = {"group",	 "host", "ipv4",  "ipv6",    "kind",
 				       "labels", "mtu",	 "netns", "position"};
 /* What defaults, kinds and groups may hold: all, as they are for nodes of all kinds. */
 static const char *const layer_keys[] = {
-	"agent",  "append",   "cpu",	   "disk",     "env",	    "exec",	     "gateway",
-	"group",  "host",     "hugepages", "image",    "ipv4",	    "ipv6",	     "kind",
-	"labels", "memory",   "mtu",	   "netns",    "position",  "startup-delay", "vcpus",
-	"vmm",	  "wait-for", "ageing",	   "reserved", "peer-port", "vxlan"};
+	"agent",  "append", "cpu",	 "disk",   "env",      "exec",	    "gateway",
+	"group",  "host",   "hugepages", "image",  "ipv4",     "ipv6",	    "kind",
+	"labels", "memory", "mtu",	 "netns",  "position", "rings",	    "startup-delay",
+	"vcpus",  "vmm",    "wait-for",	 "ageing", "reserved", "peer-port", "vxlan"};
 
 /* The maps a node's values come from, nearest first. */
 struct layers {
@@ -298,6 +299,9 @@ static void vm_machine_read(const struct layers *l, struct value_reader *r, stru
 	if (value != NULL &&
 	    value_choice(r, "vmm", value, vmm_words, ARRAY_SIZE(vmm_words), &choice))
 		node->vmm = (enum topo_vmm)choice;
+	value = layers_find(l, "rings", r);
+	if (value != NULL)
+		rings_read(r, value, node);
 	value = layers_find(l, "disk", r);
 	if (value != NULL)
 		disk_read(r, value, node);

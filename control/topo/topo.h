@@ -75,6 +75,14 @@ struct topo_nic {
 	int end;     /* 0 or 1 of that link */
 	uint8_t mac[6];
 	unsigned int mtu;
+	bool packed; /* its driver may use packed rings */
+};
+
+/* What `rings` says of one interface. */
+struct topo_rings {
+	const char *ifname;
+	bool packed;
+	unsigned int line;
 };
 
 struct topo_disk {
@@ -154,6 +162,10 @@ struct topo_node {
 	unsigned int memory_line;
 	unsigned int cpus;
 	bool hugepages;
+	bool rings_packed;	  /* of all interfaces ... */
+	struct topo_rings *rings; /* ... but these */
+	size_t n_rings;
+	unsigned int rings_line;
 	bool has_agent; /* wait for the guest agent before the node counts as up */
 	enum topo_vmm vmm;
 	unsigned int startup_delay_s;

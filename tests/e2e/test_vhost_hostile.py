@@ -9,12 +9,14 @@
 # not offered, descriptors nobody asked for. After each the daemon must live, and frames must pass from left to right: all
 # ports share one datapath thread, and one thread of rte_vhost's.
 
+import mmap
 import os
 import socket
 import struct
 import time
 
 from vhost_lab import Failed, expect, run, wait_until
+from vhost_packed import PackedFrontEnd
 from vhost_script import (F_PROTOCOL, F_RING_PACKED, F_VERSION_1, GET_FEATURES, GET_INFLIGHT_FD, GET_QUEUE_NUM, HUGE,
                           MEMORY, POSTCOPY_ADVISE, POSTCOPY_END, POSTCOPY_LISTEN, SET_FEATURES, TX, FrontEnd,
                           make_blocking)
@@ -304,6 +306,41 @@ def inflight(bench):
     bench.evil_works()
 
 
+def inflight_content(bench):
+    """In-flight memory whose content cannot be: that ring is not worked, said and counted; the next front-end finds nothing of it."""
+    state, journal = 576, 2 * 576 + 2624  # of the transmit ring, of two of 16
+    head = struct.pack("<QHHHHHHBBHQ", 0, 1, 16, 0, 0, 3, 3, 1, 1, 0, 0)
+    batch = struct.pack("<QI", 0x31306c6e72756f6a, 0x8003 | 2 << 16)
+    slots = struct.pack("<HHIHHI", 3, 9, 0, 4, 9, 0)
+    contents = {"another program or version": ((state, head[:8] + b"\x02"), (journal, bytes(8))),
+                "contradicts the ring": ((state, head[:10] + b"\xff\x7f"), (state + 16, b"\x10\x00\x10\x00"),
+                                         (state + 16, b"\x05\x00\x06\x00"), (journal + 64, slots))}
+    for sentence, writes in contents.items():
+        for at, what in writes:
+            evil = PackedFrontEnd(bench.lab.path("evil.sock"))
+            bench.lab.ends.append(evil.close)
+            evil.negotiate()
+            evil.set_memory()
+            evil.inflight = evil.get_inflight(2, 16)
+            with mmap.mmap(evil.inflight[2], evil.inflight[0]) as region:
+                region[state:state + len(head)] = head
+                region[journal:journal + len(batch)] = batch
+                region[at:at + len(what)] = what
+            expect(evil.set_inflight(*evil.inflight[:2], 2, 16, [evil.inflight[2]]) == 0, "the memory was refused")
+            before = bench.lab.netloomd.port("evil")
+            evil.set_ring(0)
+            evil.set_ring(1)
+            port = wait_until(f"{sentence} ({at}) is said",
+                              lambda: (lambda p: p if sentence in p["detail"] else None)(bench.lab.netloomd.port("evil")))
+            expect(port["n_bad_rings"] == before["n_bad_rings"] + 1, f"status of the evil port: {port}")
+            evil.transmit(FRAME)
+            bench.alive()
+            expect(bench.lab.netloomd.port("evil")["rx"] == before["rx"], "a ring is worked that was refused")
+            bench.close(evil)
+            bench.wait_gone("evil")
+    bench.evil_works()
+
+
 def inflight_cut_off(bench):
     """In-flight memory that vanishes when the switch has mapped it."""
     evil = bench.front_end("evil")
@@ -362,7 +399,7 @@ def rests(bench):
     bench.alive()
 
 
-CASES = (rests, descriptors, not_offered, inflight, inflight_cut_off, half_message, unread_answers, blocking_kick, blocking_call, short_memory,
+CASES = (rests, descriptors, not_offered, inflight, inflight_content, inflight_cut_off, half_message, unread_answers, blocking_kick, blocking_call, short_memory,
          truncated_memory, truncated_huge_page, truncated_sink, truncated_between_tables, rests)
 
 

@@ -270,14 +270,14 @@ static void node_arguments_are_taken_apart(void **state)
 
 static void both_vmms_get_every_card(void **state)
 {
-	json_t *spec =
-		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:[{s:s, s:s, s:i, s:i}, "
-			  "{s:s, s:s, s:i, "
-			  "s:i}]}",
-			  "name", "lab/h1", "vmm", "qemu", "accel", "tcg", "kernel", "/k", "initrd",
-			  "/i", "append", "", "memory", 128, "vcpus", 1, "hugepages", 0, "nics",
-			  "name", "eth1", "mac", "02:00:00:00:00:01", "mtu", 1500, "queues", 1,
-			  "name", "eth2", "mac", "02:00:00:00:00:02", "mtu", 9000, "queues", 2);
+	json_t *spec = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:[{s:s, s:s, s:i, s:i}, "
+		"{s:s, s:s, s:i, "
+		"s:i, s:b}]}",
+		"name", "lab/h1", "vmm", "qemu", "accel", "tcg", "kernel", "/k", "initrd", "/i",
+		"append", "", "memory", 128, "vcpus", 1, "hugepages", 0, "nics", "name", "eth1",
+		"mac", "02:00:00:00:00:01", "mtu", 1500, "queues", 1, "name", "eth2", "mac",
+		"02:00:00:00:00:02", "mtu", 9000, "queues", 2, "packed", 1);
 	static const char *const vmms[] = {"qemu", "vm-runner"};
 
 	(void)state;
@@ -293,6 +293,9 @@ static void both_vmms_get_every_card(void **state)
 		assert_non_null(strstr(all, "/run/n/eth2.sock"));
 		assert_non_null(strstr(all, "mac=02:00:00:00:00:02"));
 		assert_non_null(strstr(all, "org.qemu.guest_agent.0"));
+		/* One of them has packed rings. */
+		assert_null(strstr(strstr(all, "packed=on") + 1, "packed=on"));
+		assert_true(strstr(all, "packed=on") > strstr(all, "mac=02:00:00:00:00:02"));
 		free(all);
 		json_decref(argv);
 	}

@@ -140,6 +140,53 @@ static void reserved_vlans_are_refused_each_with_its_reason(void **state)
 		     "belongs to a `trunk`");
 }
 
+static void rings_are_chosen_for_a_node_or_an_interface(void **state)
+{
+	static const char text[] = "name: lab\ntopology:\n  defaults: { rings: packed }\n  nodes:\n"
+				   "    h1: { kind: vm }\n"
+				   "    h2: { kind: vm, rings: split }\n"
+				   "    h3: { kind: vm, rings: { eth2: packed, eth3: split } }\n"
+				   "    s: { kind: switch }\n"
+				   "  links:\n"
+				   "    - endpoints: [\"h1:eth1\", \"h2:eth1\"]\n"
+				   "    - endpoints: [\"h3:eth1\", \"s:p1\"]\n"
+				   "    - endpoints: [\"h3:eth2\", \"s:p2\"]\n"
+				   "    - endpoints: [\"h3:eth3\", \"s:p3\"]\n";
+	struct parsed *p = parse(text);
+
+	(void)state;
+	assert_int_equal(p->rc, 0);
+	assert_int_equal(p->diags.n, 0);
+	assert_true(topo_nic_find(topo_node_find(&p->topo, "h1"), "eth1")->packed);
+	assert_false(topo_nic_find(topo_node_find(&p->topo, "h2"), "eth1")->packed);
+	assert_false(topo_nic_find(topo_node_find(&p->topo, "h3"), "eth1")->packed);
+	assert_true(topo_nic_find(topo_node_find(&p->topo, "h3"), "eth2")->packed);
+	assert_false(topo_nic_find(topo_node_find(&p->topo, "h3"), "eth3")->packed);
+	parsed_free(p);
+}
+
+#define RINGS(h1)                                                                                  \
+	"name: lab\ntopology:\n  nodes:\n    h1: { kind: vm, " h1 " }\n    h2: { kind: vm }\n"     \
+	"  links:\n    - endpoints: [\"h1:eth1\", \"h2:eth1\"]\n"
+
+static void rings_that_cannot_be_are_refused(void **state)
+{
+	struct parsed *p;
+
+	(void)state;
+	expect_error(RINGS("rings: round"), 4, "`rings: round` is unknown; it is split or packed");
+	expect_error(RINGS("rings: { eth1: wide }"), 4, "`eth1: wide` is unknown");
+	expect_error(RINGS("rings: { eth0: packed }"), 4,
+		     "`rings` names interface \"eth0\", which has no link; did you mean \"eth1\"?");
+	expect_error(RINGS("rings: [ packed ]"), 4, "`rings` must be a map, not a list");
+	expect_error("name: lab\ntopology:\n  nodes:\n    s: { kind: switch, rings: packed }\n", 4,
+		     "unknown key `rings`");
+	p = parse(RINGS("vmm: qemu, rings: packed"));
+	assert_int_equal(p->rc, 0);
+	expect_finding(p, 4, "do not outlive a restart of the switch");
+	parsed_free(p);
+}
+
 static void port_without_a_peer_is_refused(void **state)
 {
 	(void)state;
@@ -376,6 +423,8 @@ int main(void)
 		cmocka_unit_test(duplicate_name_is_refused),
 		cmocka_unit_test(endpoint_used_twice_is_refused),
 		cmocka_unit_test(reserved_vlans_are_refused_each_with_its_reason),
+		cmocka_unit_test(rings_are_chosen_for_a_node_or_an_interface),
+		cmocka_unit_test(rings_that_cannot_be_are_refused),
 		cmocka_unit_test(port_without_a_peer_is_refused),
 		cmocka_unit_test(undefined_node_is_named_with_what_was_meant),
 		cmocka_unit_test(wrong_types_are_refused),
