@@ -64,12 +64,19 @@ GUEST_CFLAGS := -std=gnu11 -g -O3 $(WARN) -ffreestanding -nostdlib -static -fno-
 Q    := $(if $(V),,@)
 say   = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
-all: $(PROGRAMS) $(GUESTS) $(B)/bench/distance $(B)/bench/wake
+BENCH_TOOLS := $(addprefix $(B)/bench/,distance wake spin witness.so)
+all: $(PROGRAMS) $(GUESTS) $(BENCH_TOOLS)
 
-$(B)/bench/distance $(B)/bench/wake $(B)/bench/relay: $(B)/bench/%: bench/%.c
+$(addprefix $(B)/bench/,distance wake spin relay): $(B)/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)gcc $(BASE_CFLAGS) -o $@ $< -lpthread
+
+# Goes into programs that are not ours, hence without what ours may be built with.
+$(B)/bench/witness.so: bench/witness.c datapath/absence.c datapath/absence.h
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)gcc -std=gnu11 -g -O2 $(WARN) -D_GNU_SOURCE -fPIC -shared -Idatapath -o $@ $(filter %.c,$^) -ldl
 
 $(B)/guests/traffic: tests/guests/traffic_send.c tests/guests/traffic_judge.c
 $(B)/guests/hostile: tests/guests/hostile_packed.c
@@ -294,7 +301,7 @@ install: all
 	install -D -m 644 -t $(INSTALLED)/lib/netloom/bench tests/guests/traffic.py tests/e2e/testpmd.py
 	install -D -m 644 -t $(INSTALLED)/lib/netloom/bench/netbench bench/netbench/*.py
 	install -D -t $(INSTALLED)/lib/netloom/bench/guests $(B)/guests/traffic
-	install -D -t $(INSTALLED)/lib/netloom/bench/bench $(B)/bench/distance $(B)/bench/wake
+	install -D -t $(INSTALLED)/lib/netloom/bench/bench $(BENCH_TOOLS)
 	install -D -m 644 -t $(INSTALLED)/share/netloom/examples examples/*.yaml
 	install -D -m 644 -t $(INSTALLED)/share/doc/netloom README.md LICENSE
 

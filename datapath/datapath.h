@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "absence.h"
 #include "cycles.h"
 #include "fdb.h"
 #include "snapshot.h"
@@ -99,6 +100,12 @@ void datapath_count_cycles(uint32_t for_ms);
 
 /** datapath_cycles() - What a worker has counted so far; zeros for one that there is not. @cycles: out, the counters only */
 void datapath_cycles(uint16_t worker, struct cycles *cycles);
+
+/** datapath_absences_frame_ns() - What a frame may take from now on before its worker counts as away; no effect without such a worker */
+void datapath_absences_frame_ns(uint16_t worker, uint32_t frame_ns);
+
+/** datapath_absences() - See absences_read(); none for a worker that there is not */
+uint32_t datapath_absences(uint16_t worker, struct absence *newest, uint32_t max, uint64_t *n_ever);
 
 uint16_t datapath_n_workers(void);
 /** datapath_hugepages() - Whether DPDK's memory is in hugepages */

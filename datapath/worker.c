@@ -126,6 +126,7 @@ static void run(struct worker *w)
 	static _Thread_local struct frame frames[FRAME_BURST];
 	uint32_t n = 0;
 
+	w->pl->now_tsc = idle_since;
 	while (!atomic_load_explicit(&workers.stop, memory_order_relaxed)) {
 		const struct snapshot *cfg =
 			atomic_load_explicit(&workers.current, memory_order_acquire);
@@ -134,6 +135,8 @@ static void run(struct worker *w)
 
 		if (n > 0)
 			stats_add(&w->busy_tsc, now - w->pl->now_tsc);
+		if (__builtin_expect(!was_asleep, 1))
+			absences_round(&w->absences, w->pl->now_tsc, now, n);
 		n = 0;
 		w->pl->now_tsc = now;
 		if (__builtin_expect(cfg->generation != w->adopted_generation, 0))
@@ -241,6 +244,7 @@ static int worker_start(struct worker *w, uint16_t index, int cpu, uint16_t n_wo
 	w->cpu = cpu;
 	w->adopted_generation = UINT64_MAX;
 	w->epoll_fd = -1;
+	absences_init(&w->absences, rte_get_tsc_hz());
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->pl = pipeline_new(index, n_workers, learn);
 	if (w->pl == NULL || w->wake_fd < 0) {

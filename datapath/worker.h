@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "absence.h"
 #include "base/err.h"
 #include "cycles.h"
 #include "datapath.h"
@@ -43,6 +44,7 @@ struct worker {
 	struct datapath_worker_stats stats; /* but for what datapath_worker_stats() works out */
 	uint64_t busy_tsc;		    /* cycles in rounds that found something to do */
 	struct cycles cycles;
+	struct absences absences;
 	int start_rc;
 } __attribute__((aligned(64)));
 

@@ -66,6 +66,14 @@ def wakes_us(tools, cpus, realtime, times):
     return [int(line) / 1e3 for line in answer.stdout.split()]
 
 
+def bare_absences(tools, cpu, realtime, ms, break_us):
+    """A thread that only looks at the time, on @cpu: (how often a second it was away for longer than @break_us, for what share of it)"""
+    answer = subprocess.run([*(["chrt", "-f", "1"] if realtime else []), os.path.join(tools, "bench", "spin"), str(cpu), str(ms), str(break_us)],
+                            capture_output=True, text=True, check=True)
+    n, us = map(int, answer.stdout.split())
+    return n * 1e3 / ms, us / 1e3 / ms
+
+
 def steal_ticks(cpus):
     ticks = 0
     for line in read("/proc/stat").splitlines():

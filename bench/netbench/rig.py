@@ -32,15 +32,18 @@ class Rig:
 
     GENERATOR_THREADS = ("vcpu",)
 
-    def __init__(self, options, subject, n_cards=2, vlans=None, ring=RING, buffer=BUFFER, memory="32M"):
+    def __init__(self, options, subject, n_cards=2, vlans=None, ring=RING, buffer=BUFFER, memory="32M", windows=0):
         self.options = options
         self.directory = tempfile.mkdtemp(prefix="netbench-", dir=options.scratch)
         self.subject = subject(options.build, self.directory, options.cpus[0])
+        if windows:
+            self.subject.witness(options.tools)
         self.epoch = 0
         self.guest = None
         try:
             self.guest = Traffic(options.build, self.directory, "t", [mac(i) for i in range(n_cards)], ring=ring,
-                                 buffer=buffer, memory=memory, cpu=options.cpus[1], tools=options.tools, run_by=WITH_US)
+                                 buffer=buffer, memory=memory, cpu=options.cpus[1], tools=options.tools, run_by=WITH_US,
+                                 windows=windows)
             wait_for("the traffic microguest", self.guest.ready)
             self.vlans = vlans or [None] * n_cards
             self.subject.start([{"name": f"p{i}", "socket": self.guest.socket(i), "vlan": vlan}

@@ -13,7 +13,8 @@ import socket
 import subprocess
 import time
 
-from netbench.machine import WITH_US, Thread, read
+from netbench.machine import WITH_US, Thread, read, tsc_hz
+from netbench.windows import KEPT, Witness
 
 VLAN = 10
 
@@ -45,6 +46,7 @@ class Subject:
     def __init__(self, build, directory, cpu):
         self.build, self.directory, self.cpu = build, directory, cpu
         self.processes = []
+        self.witnessed = None
 
     def spawn(self, command, **kwargs):
         log = open(os.path.join(self.directory, self.name + ".log"), "ab")
@@ -53,6 +55,30 @@ class Subject:
         log.close()
         self.processes.append(process)
         return process
+
+    def witness(self, tools):
+        """Before start(): have it noted when the thread that polls was away."""
+        self.witnessed = Witness(tools, tsc_hz())
+
+    def absences_n(self):
+        """How often it was, so far."""
+        return self.witnessed.n()
+
+    def absences_newest(self, n):
+        return self.witnessed.newest(n)
+
+    def absences_frame_ns(self, ns):
+        """What a frame takes before the thread counts as away."""
+        self.witnessed.frame_ns(ns)
+
+    def absences_since(self, n):
+        """[(TSC, cycles)] of those after the first @n; None when there were more than are kept."""
+        new = self.absences_n() - n
+        return None if new >= KEPT else self.absences_newest(new)
+
+    def poller_environment(self, environment):
+        """@environment, for the process that polls."""
+        return {**environment, **(self.witnessed.environment if self.witnessed else {})}
 
     def dpdk_prefix(self):
         """Of the folder that DPDK makes in /run/dpdk; cli.py removes it."""
@@ -87,6 +113,9 @@ class Subject:
                     process.kill()
                     process.wait()
         self.processes = []
+        if self.witnessed:
+            self.witnessed.close()
+            self.witnessed = None
 
 
 class Netloomd(Subject):
@@ -136,6 +165,18 @@ class Netloomd(Subject):
     def flush(self):
         self.call("fdb.flush")
 
+    def witness(self, tools):
+        """It is its own."""
+
+    def absences_n(self):
+        return self.call("absences")["n"]
+
+    def absences_newest(self, n):
+        return self.call("absences", newest=n)["newest"][-n:] if n else []
+
+    def absences_frame_ns(self, ns):
+        self.call("absences", frame_ns=int(ns))
+
     def control_on(self, cpu):
         """Have all threads that are not the datapath's run on @cpu."""
         folder = f"/proc/{self.processes[0].pid}/task"
@@ -170,7 +211,7 @@ class Testpmd(Subject):
             ["dpdk-testpmd", "--lcores", f"0@{self.cpu},1@{self.cpu}", "--no-huge", "-m", "512", "--no-pci", "--no-telemetry",
              "--file-prefix", self.dpdk_prefix(), "--log-level", "lib.eal:error", *vdevs, "--", "--nb-cores=1",
              "--forward-mode=io", "--txd=1024", "--rxd=1024", "--auto-start",
-             f"--total-num-mbufs={8192 * len(ports)}"], stdin=subprocess.PIPE)
+             f"--total-num-mbufs={8192 * len(ports)}"], stdin=subprocess.PIPE, env=self.poller_environment(os.environ))
         wait_for("testpmd forwards", lambda: self.alive() and any(Thread(process.pid, self.threads).tasks()))
 
 
@@ -209,7 +250,7 @@ class Ovs(Subject):
                    f'other_config:dpdk-extra="--no-pci --no-telemetry --file-prefix {self.dpdk_prefix()} {memory}"',
                    *([] if not huge else ["other_config:dpdk-socket-mem=512"]), "other_config:vhost-sock-dir=.")
         self.spawn([vswitchd, f"unix:{self.directory}/db.sock", "--no-chdir", f"--unixctl={self.directory}/vswitchd.ctl",
-                    f"--pidfile={self.directory}/vswitchd.pid"], env=self.environment())
+                    f"--pidfile={self.directory}/vswitchd.pid"], env=self.poller_environment(self.environment()))
         self.vsctl("add-br", "sw", "--", "set", "bridge", "sw", "datapath_type=netdev", "other_config:mac-table-size=1048576")
         for port in ports:
             vlan = f"trunks={VLAN}" if port["vlan"] == "trunk" else f"tag={VLAN}"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cycles: where the workers' time goes. Workers count while somebody asks; see datapath/cycles.h. */
+/* cycles, absences: where the workers' time goes. See datapath/cycles.h, which are counted while somebody asks, and datapath/absence.h. */
+#include <stdlib.h>
+
 #include <rte_cycles.h>
 
 #include "datapath.h"
@@ -8,6 +10,7 @@
 
 #define FOR_MS_DEFAULT 2000
 #define FOR_MS_MAX     60000
+#define FRAME_NS_MAX   1000000
 
 static json_t *stages_print(void)
 {
@@ -50,4 +53,36 @@ void rpc_cycles(struct rpc_call *call)
 		json_array_append_new(counted, worker_print(i));
 	call->result = json_pack("{s:I, s:o, s:o}", "tsc_hz", (json_int_t)rte_get_tsc_hz(),
 				 "counted", counted, "stages", stages_print());
+}
+
+void rpc_absences(struct rpc_call *call)
+{
+	static const char *const keys[] = {"worker", "newest", "frame_ns", NULL};
+	uint32_t worker = 0, n_newest = 0, frame_ns = 0, n;
+	struct json_reader reader;
+	struct absence *newest;
+	uint64_t n_ever;
+	json_t *list;
+
+	json_reader_init(&reader, call->params, &call->problems, "params");
+	json_read_keys(&reader, keys);
+	json_read_uint(&reader, "worker", 0, datapath_n_workers() - 1U, &worker);
+	json_read_uint(&reader, "newest", 0, ABSENCES_KEPT, &n_newest);
+	json_read_uint(&reader, "frame_ns", 1, FRAME_NS_MAX, &frame_ns);
+	if (call->problems.n > 0)
+		return;
+	if (frame_ns > 0)
+		datapath_absences_frame_ns((uint16_t)worker, frame_ns);
+	newest = calloc(n_newest + 1, sizeof(*newest));
+	if (newest == NULL)
+		return;
+	n = datapath_absences((uint16_t)worker, newest, n_newest, &n_ever);
+	list = json_array();
+	for (uint32_t i = 0; i < n; i++)
+		json_array_append_new(list, json_pack("[I, I]", (json_int_t)newest[i].until,
+						      (json_int_t)newest[i].cycles));
+	free(newest);
+	call->result =
+		json_pack("{s:I, s:i, s:I, s:o}", "tsc_hz", (json_int_t)rte_get_tsc_hz(), "over_ns",
+			  ABSENCE_MIN_NS, "n", (json_int_t)n_ever, "newest", list);
 }

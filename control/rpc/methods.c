@@ -34,6 +34,7 @@ const struct rpc_method rpc_methods[] = {
 	{"queue.pin", rpc_queue_pin},
 	{"drops", rpc_drops},
 	{"cycles", rpc_cycles},
+	{"absences", rpc_absences},
 	{"capture", rpc_capture},
 	{"capture.list", rpc_capture_list},
 	{"trace", rpc_trace},

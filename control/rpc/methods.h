@@ -45,6 +45,7 @@ void rpc_stop(struct rpc_call *call);
 void rpc_events(struct rpc_call *call);
 /* method_cycles.c */
 void rpc_cycles(struct rpc_call *call);
+void rpc_absences(struct rpc_call *call);
 /* method_switch.c */
 void rpc_switch_list(struct rpc_call *call);
 void rpc_switch_set(struct rpc_call *call);

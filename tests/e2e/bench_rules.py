@@ -20,6 +20,7 @@ from netbench.machine import Sample, Thread  # noqa: E402
 from netbench.stats import spread, summary  # noqa: E402
 from netbench.trials import Counted, why_not  # noqa: E402
 from netbench.watch import Watch, shares_of, waited_ns  # noqa: E402
+from netbench.windows import BREAK_NS, KEPT, RECOVERY, Cut, Witness, overlapped, recovering  # noqa: E402
 
 BUSY, ASLEEP = "while :; do :; done", "read line"
 OPTIONS = SimpleNamespace(count_all=False)
@@ -128,6 +129,68 @@ def differences_are_what_does_not_overlap():
         "netloomd, cycles per frame": "no difference"}
 
 
+def absences_are_in_every_window_they_reach_into():
+    assert overlapped([(1250, 100)], 1000, 100, 10) == {1, 2}
+    assert overlapped([(1250, 40)], 1000, 100, 10) == {2}
+    assert overlapped([(1050, 5000)], 1000, 100, 10) == {0}  # began before
+    assert overlapped([(9000, 7500)], 1000, 100, 10) == {5, 6, 7, 8, 9}  # ended after
+    assert overlapped([(900, 50), (2100, 50)], 1000, 100, 10) == set()
+    assert overlapped([(1500, 0)], 1000, 100, 10) == {5}
+    assert recovering({2, 9}, 10) == {*range(2, 3 + RECOVERY), 9}
+
+
+GHZ = 1e9  # a cycle is a nanosecond
+
+
+def cut(absences, slow=()):
+    """100 windows of 1000 cycles from 10^6 on, the first 10 of them warming up; 10 frames of 5 cycles in each, in those of @slow of 900."""
+    return Cut(10**6, 1000, 10, 100, absences, lambda number: [(900 if number in slow else 5, 10)], GHZ)
+
+
+def windows_without_absences_are_believed():
+    quiet = cut({"subject": [], "generator": []}, slow={50})
+    assert quiet.n_unstolen[BREAK_NS] == 90 and quiet.unstolen[BREAK_NS] == quiet.everything == {5: 890, 900: 10}, quiet.unstolen
+    # slow frames alone leave nothing out; an absence does, with those who come after it
+    end = 10**6 + 50 * 1000 + 10
+    disturbed = cut({"subject": [(end, BREAK_NS + 1)], "generator": []}, slow={50})
+    touched = 1 + (BREAK_NS + 1 + 989) // 1000 + RECOVERY
+    assert disturbed.n_unstolen[BREAK_NS] == 90 - touched, disturbed.n_unstolen
+    assert disturbed.unstolen[BREAK_NS] == {5: 10 * (90 - touched)} and disturbed.everything == {5: 890, 900: 10}
+    row = disturbed.summary()
+    assert row["windows"] == 90 and row["windows_without_subject"] == touched and row["windows_without_generator"] == 0, row
+    assert row["generator_absences_s"] == 0 and abs(row["subject_absences_s"] - GHZ / 90000) < 1, row
+
+
+def the_limit_decides_what_an_absence_is():
+    at = 10**6 + 50 * 1000
+    short = cut({"subject": [(at, 4000)], "generator": [(at, 12000)]})
+    assert short.n_unstolen[3000] == short.n_unstolen[5000] == short.n_unstolen[10000] < short.n_unstolen[20000] == 90, short.n_unstolen
+    only = cut({"subject": [(at, 4000)], "generator": []})
+    assert only.n_unstolen[3000] < only.n_unstolen[5000] == 90, only.n_unstolen
+
+
+def too_many_to_remember_is_not_none():
+    flooded = cut({"subject": None, "generator": []})
+    assert not any(flooded.n_unstolen.values()) and flooded.everything == {5: 900} and flooded.summary()["subject_absences_s"] is None
+
+
+def warming_up_is_not_measured():
+    early = cut({"subject": [(10**6 + 5000, 4000)], "generator": []}, slow=set(range(10)))
+    assert early.n_unstolen[BREAK_NS] == 90 and early.everything == {5: 900} and early.summary()["subject_absences_s"] == 0
+
+
+def a_witness_tells_the_newest_in_order():
+    witness = Witness(".", 1e9)
+    assert witness.absences.min_cycles == BREAK_NS
+    witness.frame_ns(60.4)
+    assert witness.absences.frame_cycles == 60
+    for number in range(KEPT + 3):
+        witness.absences.kept[number % KEPT][:] = number, 2 * number
+    witness.absences.n = KEPT + 3
+    assert witness.newest(4) == [(number, 2 * number) for number in range(KEPT - 1, KEPT + 3)] and witness.newest(0) == []
+    witness.close()
+
+
 def nothing_to_show_is_shown():
     """A run of which nothing is left has a table, too."""
     empty = {figure: summary([]) for figure in ("mpps", "cycles")}
@@ -140,5 +203,7 @@ def nothing_to_show_is_shown():
 
 if __name__ == "__main__":
     for test in (who_sleeps_is_not_disturbed, who_waits_for_others_is_disturbed, who_still_waits_is_disturbed, own_threads_are_no_disturbance,
-                 what_is_left_out_is_counted, differences_are_what_does_not_overlap, nothing_to_show_is_shown):
+                 what_is_left_out_is_counted, differences_are_what_does_not_overlap, nothing_to_show_is_shown,
+                 absences_are_in_every_window_they_reach_into, windows_without_absences_are_believed, the_limit_decides_what_an_absence_is,
+                 too_many_to_remember_is_not_none, warming_up_is_not_measured, a_witness_tells_the_newest_in_order):
         test()

@@ -77,9 +77,17 @@ measured caching --quick
 if [ -n "$(command -v dpdk-testpmd)" ]; then
 	measured v2v --generator testpmd --only 1518 --against testpmd
 	grep -q "testpmd generates" "$dir/out" || fail "v2v by testpmd: another row"
+	measured latency --against testpmd
+	grep -q "netloomd over testpmd, 50%" "$dir/out" || fail "latency: no ratio"
+else
+	measured latency
 fi
+grep -q "of 800 .*/" "$dir/out" || fail "latency: nothing says how many windows were left out"
+"$bench" compare "$dir/results/latency.json" "$dir/results/latency.json" >"$dir/out" 2>"$dir/err" || fail "compare: status $?"
+grep -q "us, all windows, p99.9, netloomd at 50% of PDR:" "$dir/out" && ! grep -q ": \(better\|worse\)$" "$dir/out" ||
+	fail "latency differs from itself"
 /usr/bin/python3 "$top/tests/e2e/bench_files.py" "$dir/results" || fail "what was written is not as it should be"
-echo "ok: ndr, loss, back2back, caching, v2v by testpmd: table, JSON, CSV, plots, report"
+echo "ok: ndr, loss, back2back, caching, latency, v2v by testpmd: table, JSON, CSV, plots, report"
 
 # children PID: what it has started and is still there, one line each
 children()

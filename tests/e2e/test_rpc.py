@@ -235,6 +235,10 @@ def every_method_answers_as_documented(daemon):
         assert set(cycles["counted"][0]["cycles"]) == {stage["name"] for stage in cycles["stages"]}, cycles
         assert len(cycles["counted"]) == len(status["workers"]) and cycles["tsc_hz"] > 10**8, cycles
         assert client.error("cycles", for_ms=60001)[0] == -32602
+        away = client.call("absences", newest=5, frame_ns=1000)
+        assert away["over_ns"] > 0 and len(away["newest"]) <= min(5, away["n"]), away
+        assert client.error("absences", worker=64)[0] == client.error("absences", newest=16385)[0] == -32602
+        assert client.error("absences", frame_ns=0)[0] == -32602
         assert client.error("switch.delete", name="s1")[0] == 1
         changes = client.call("apply", **lab(daemon, switches=[], ports=[]))["changes"]
         assert len(changes) == 4 and all(c["op"] == "remove" for c in changes), changes

@@ -19,6 +19,7 @@
 static struct card cards[TRAFFIC_NICS_MAX];
 static unsigned int n_cards;
 static struct traffic_shared *shared;
+static uint64_t break_cycles;
 
 /* Where frames of @card leave again; NULL when they end here. */
 static struct card *way_out(struct card *card)
@@ -59,8 +60,29 @@ static void orders_take(struct card *card, uint32_t epoch)
 	card->out = way_out(card);
 	card->unprepared = card->nic.tx.size;
 	card->sequence = card->waited = 0;
+	card->forgets = shared->break_cycles != 0;
 	card->src_at = card->dst_at = card->flow_at = 0;
 	card->random = UINT64_C(0x9e3779b97f4a7c15) + orders->stream;
+}
+
+static void windows_clear(void)
+{
+	uint64_t cycles = shared->window_cycles;
+
+	traffic_windows.now_in = NULL;
+	traffic_windows.cycles = cycles;
+	for (uint32_t i = 0; cycles && i < shared->n_windows; i++)
+		memset(&shared->windows[i], 0, sizeof(shared->windows[i]));
+}
+
+static void windows_begin(uint64_t now)
+{
+	if (!traffic_windows.cycles || !shared->n_windows)
+		return;
+	shared->windows_from = now;
+	traffic_windows.end = now + traffic_windows.cycles;
+	traffic_windows.now_in = shared->windows;
+	traffic_windows.limit = shared->windows + shared->n_windows;
 }
 
 static uint32_t epoch_begin(uint32_t wanted)
@@ -74,6 +96,9 @@ static uint32_t epoch_begin(uint32_t wanted)
 			orders_take(&cards[i], wanted);
 		shared->loops = shared->idle_loops = 0;
 		shared->busy_cycles = shared->idle_cycles = shared->stolen_cycles = 0;
+		shared->n_breaks = 0;
+		break_cycles = shared->break_cycles ? shared->break_cycles : UINT64_MAX;
+		windows_clear();
 	}
 	__atomic_store_n(&shared->taken, wanted, __ATOMIC_RELEASE);
 	return run;
@@ -94,12 +119,23 @@ static uint32_t cards_work(bool going)
 	return n;
 }
 
+static void break_note(uint64_t until, uint64_t cycles)
+{
+	if (shared->n_breaks < TRAFFIC_BREAKS)
+		shared->breaks[shared->n_breaks] = (struct traffic_break){until, cycles};
+	shared->n_breaks++;
+	for (unsigned int i = 0; i < n_cards; i++)
+		cards[i].due += cycles << 8;
+}
+
 /* What a round has taken goes to one of three accounts. Return: now */
 static uint64_t account(uint64_t since, uint32_t n)
 {
-	uint64_t now = guest_tsc(), took = now - since;
+	uint64_t now = guest_tsc(), took = now - since, due = n * shared->frame_cycles;
 
 	shared->loops++;
+	if (__builtin_expect(took > break_cycles, 0) && took > due + break_cycles)
+		break_note(now, took - due);
 	shared->idle_loops += n == 0;
 	if (took > STOLEN)
 		shared->stolen_cycles += took;
@@ -130,9 +166,11 @@ static void __attribute__((noreturn)) work(void)
 			continue;
 		}
 		go = __atomic_load_n(&shared->run, __ATOMIC_ACQUIRE) & TRAFFIC_GO;
-		if (go && !going)
+		if (go && !going) {
+			windows_begin(guest_tsc());
 			for (unsigned int i = 0; i < n_cards; i++)
 				cards[i].due = guest_tsc() << 8;
+		}
 		going = go;
 		n = cards_work(going);
 		since = account(since, n);
@@ -163,6 +201,8 @@ void start(const struct microguest_params *params)
 	}
 	guest_check(n_cards > 0, 11, "there is a network card");
 	shared->n_nics = n_cards;
+	shared->n_windows = (uint32_t)((params->shared_bytes - sizeof(*shared)) /
+				       sizeof(struct traffic_window));
 	shared->bytes = sizeof(*shared);
 	shared->tsc_khz = params->tsc_khz;
 	__atomic_store_n(&shared->magic, TRAFFIC_MAGIC, __ATOMIC_RELEASE);

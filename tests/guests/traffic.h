@@ -6,6 +6,11 @@
  * other than before. With TRAFFIC_RUN the guest clears its counters and begins; without, it stops and the counters stand
  * still; either way it then sets @taken to that number. TRAFFIC_GO may be added to @run at any time, when all guests of a
  * trial have begun, and taken away again: what is on its way is still received and judged. Frames carry the low bits of the number that they were sent under: give all guests the same.
+ *
+ * For latencies that shall not be the machine's, time from TRAFFIC_GO on is cut into windows of @window_cycles, each with a histogram of
+ * the frames that came in it, and each round over the cards that took longer than @break_cycles,
+ * and @frame_cycles for each of its frames, is noted: the CPU was somebody else's. What a generator should have sent meanwhile, or while
+ * there was no room, is then never sent: else it would burst, and make the latency that is to be measured.
  */
 #ifndef GUESTS_TRAFFIC_H
 #define GUESTS_TRAFFIC_H
@@ -16,6 +21,9 @@
 #define TRAFFIC_NICS_MAX 32
 #define TRAFFIC_BUCKETS	 1024 /* of the latency histogram: 16 to each power of 2 of TSC cycles */
 #define TRAFFIC_STREAMS	 256
+#define TRAFFIC_BREAKS	 16384
+#define TRAFFIC_WINDOW_BUCKETS                                                                     \
+	512 /* the first of TRAFFIC_BUCKETS: seconds; the last has all that is longer */
 
 /* What a card does; REFLECT and FORWARD stand alone. FORWARD: out of its neighbour (0 and 1, 2 and 3...), as @src to @dst. */
 #define TRAFFIC_GENERATE 1U
@@ -69,17 +77,32 @@ struct traffic_nic {
 	uint64_t histogram[TRAFFIC_BUCKETS];
 };
 
+struct traffic_break {
+	uint64_t until, cycles; /* TSC; without @frame_cycles for each frame */
+};
+
+struct traffic_window {
+	uint32_t histogram[TRAFFIC_WINDOW_BUCKETS];
+};
+
 struct traffic_shared {
 	uint64_t magic;
 	uint32_t n_nics, bytes;
 	uint64_t tsc_khz;
 	uint32_t wanted, run;
-	uint32_t taken, unused;
+	uint32_t taken;
+	uint32_t n_windows; /* for which there is room in the file */
 	uint64_t loops, idle_loops;
 	uint64_t busy_cycles,
 		idle_cycles; /* of rounds in which something was sent or received, and of the others */
 	uint64_t stolen_cycles; /* of rounds so long that somebody else must have had the CPU */
+	uint64_t break_cycles, frame_cycles,
+		window_cycles; /* the host's; 0: no breaks, no windows */
+	uint64_t windows_from; /* TSC at which the first began */
+	uint64_t n_breaks;     /* of which the first TRAFFIC_BREAKS are told */
+	struct traffic_break breaks[TRAFFIC_BREAKS];
 	struct traffic_nic nics[TRAFFIC_NICS_MAX];
+	struct traffic_window windows[]; /* as many as there is room for */
 };
 
 #endif

@@ -16,6 +16,8 @@ GENERATE, SINK, REFLECT, LATENCY, CONTENT, IMIX, RANDOM, FORWARD = 1, 2, 4, 8, 1
 RUN, QUIT, LAZY, GO = 1, 2, 4, 8
 BUCKETS = 1024
 NICS_MAX = 32
+BREAKS = 16384
+WINDOW_BUCKETS = 512
 
 
 class Orders(ctypes.Structure):
@@ -38,15 +40,26 @@ class Nic(ctypes.Structure):
                 ("histogram", ctypes.c_uint64 * BUCKETS)]
 
 
+class Break(ctypes.Structure):
+    _fields_ = [("until", ctypes.c_uint64), ("cycles", ctypes.c_uint64)]
+
+
 class Shared(ctypes.Structure):
     _fields_ = [("magic", ctypes.c_uint64), ("n_nics", ctypes.c_uint32), ("bytes", ctypes.c_uint32),
                 ("tsc_khz", ctypes.c_uint64), ("wanted", ctypes.c_uint32), ("run", ctypes.c_uint32),
-                ("taken", ctypes.c_uint32), ("unused", ctypes.c_uint32), ("loops", ctypes.c_uint64),
+                ("taken", ctypes.c_uint32), ("n_windows", ctypes.c_uint32), ("loops", ctypes.c_uint64),
                 ("idle_loops", ctypes.c_uint64), ("busy_cycles", ctypes.c_uint64), ("idle_cycles", ctypes.c_uint64),
-                ("stolen_cycles", ctypes.c_uint64), ("nics", Nic * NICS_MAX)]
+                ("stolen_cycles", ctypes.c_uint64), ("break_cycles", ctypes.c_uint64),
+                ("frame_cycles", ctypes.c_uint64), ("window_cycles", ctypes.c_uint64), ("windows_from", ctypes.c_uint64), ("n_breaks", ctypes.c_uint64),
+                ("breaks", Break * BREAKS), ("nics", Nic * NICS_MAX)]
 
 
-SHARED_BYTES = (ctypes.sizeof(Shared) + 4095) // 4096 * 4096
+# Not used by more than one benchmark, which asks for as many as it needs: behind Shared
+WINDOW_BYTES = 4 * WINDOW_BUCKETS
+
+
+def shared_bytes(windows):
+    return (ctypes.sizeof(Shared) + windows * WINDOW_BYTES + 4095) // 4096 * 4096
 
 
 def mac_bytes(text):
@@ -65,18 +78,19 @@ class Traffic:
     """One microguest. @directory holds its sockets and files; @cards is a list of MAC addresses.
 
     @build is where vm-runner is, @tools where guests/ is, if elsewhere. @run_by: a command that runs commands. @packed: its rings are.
+    @windows: room for so many histograms, see note_breaks().
     """
 
     def __init__(self, build, directory, name, cards, ring=256, buffer=2048, memory="16M", cpu=None, options=(),
-                 tools=None, run_by=(), packed=False):
+                 tools=None, run_by=(), packed=False, windows=0):
         self.name = name
         self.directory = directory
         self.macs = list(cards)
-        self.file = os.path.join(directory, name + ".shm")
-        with open(self.file, "wb") as file:
-            file.truncate(SHARED_BYTES)
-        with open(self.file, "r+b") as file:
-            self.map = mmap.mmap(file.fileno(), SHARED_BYTES)
+        # In memory, not in a file: the kernel writes those to their disk now and then, and has the guest wait meanwhile.
+        self.memory = os.memfd_create(name)
+        self.file = f"/proc/{os.getpid()}/fd/{self.memory}"
+        os.ftruncate(self.memory, shared_bytes(windows))
+        self.map = mmap.mmap(self.memory, shared_bytes(windows))
         self.shared = Shared.from_buffer(self.map)
         self.log = os.path.join(directory, name + ".log")
         command = [os.path.join(build, "vm-runner"), "--microguest", os.path.join(tools or build, "guests", "traffic"),
@@ -151,6 +165,22 @@ class Traffic:
         """[(cycles, frames)] of the buckets that are not empty."""
         return [(bucket_cycles(i), n) for i, n in enumerate(self.shared.nics[card].histogram) if n]
 
+    def note_breaks(self, break_ns, frame_ns, window_ns):
+        """From the next begin() on: rounds longer than @break_ns, and @frame_ns for each frame, and latencies in windows of @window_ns."""
+        for what, ns in (("break", break_ns), ("frame", frame_ns), ("window", window_ns)):
+            setattr(self.shared, what + "_cycles", int(ns * self.shared.tsc_khz / 1e6))
+
+    def breaks(self):
+        """[(TSC at the end, cycles)] since begin(); None when there were more than it can tell."""
+        n = self.shared.n_breaks
+        return None if n > BREAKS else [(b.until, b.cycles) for b in self.shared.breaks[:n]]
+
+    def window(self, number):
+        """[(cycles, frames)] of the frames that came in a window, by ascending latency."""
+        at = ctypes.sizeof(Shared) + number * WINDOW_BYTES
+        counts = memoryview(self.map)[at:at + WINDOW_BYTES].cast("I")
+        return [(bucket_cycles(i), n) for i, n in enumerate(counts) if n]
+
     def close(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -161,3 +191,4 @@ class Traffic:
                 self.process.wait()
         del self.shared
         self.map.close()
+        os.close(self.memory)

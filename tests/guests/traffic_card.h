@@ -38,8 +38,16 @@ struct card {
 		unprepared; /* transmit buffers that hold frames of other orders, from nic.tx.next on */
 	uint32_t waited; /* looks at too few frames to receive them */
 	uint8_t mark;
+	bool forgets; /* what could not be sent in time never is: no bursts after a pause */
 	struct received streams[TRAFFIC_STREAMS];
 };
+
+/* Where the latencies of the present go, next to the card's histogram; @now_in NULL: nowhere. */
+struct windows {
+	uint64_t cycles, end; /* TSC */
+	struct traffic_window *now_in, *limit;
+};
+extern struct windows traffic_windows;
 
 /** traffic_send() - Send what is due and fits. Return: how many frames; 0 too if there is no room for a whole burst */
 uint32_t traffic_send(struct card *card);

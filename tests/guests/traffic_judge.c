@@ -11,6 +11,8 @@
 	8 /* ... for so many looks: reading them at once would cost the switch and us a line each */
 #define MAC_MASK UINT64_C(0xffffffffffff)
 
+struct windows traffic_windows;
+
 static uint64_t load64(const uint8_t *at)
 {
 	uint64_t value;
@@ -88,11 +90,28 @@ static inline const uint8_t *judge(struct card *card, const uint8_t *frame, uint
 	return stamp;
 }
 
-static void delay_count(struct traffic_nic *shared, uint64_t cycles)
+/* The window that @now is in, NULL when there are none, or none any more. */
+static struct traffic_window *window_at(uint64_t now)
 {
-	uint64_t units = (cycles + 512) >> 10;
+	struct windows *windows = &traffic_windows;
 
-	shared->histogram[bucket(cycles)]++;
+	while (windows->now_in && now >= windows->end) {
+		windows->end += windows->cycles;
+		if (++windows->now_in == windows->limit)
+			windows->now_in = NULL;
+	}
+	return windows->now_in;
+}
+
+static void delay_count(struct traffic_nic *shared, uint64_t cycles, uint64_t now)
+{
+	struct traffic_window *window = window_at(now);
+	uint64_t units = (cycles + 512) >> 10;
+	unsigned int in = bucket(cycles);
+
+	shared->histogram[in]++;
+	if (window)
+		window->histogram[in < TRAFFIC_WINDOW_BUCKETS ? in : TRAFFIC_WINDOW_BUCKETS - 1]++;
 	shared->counters.delay_cycles += cycles;
 	shared->counters.delay_squares += units * units;
 }
@@ -105,7 +124,7 @@ static void judge_closely(struct card *card, const uint8_t *frame, uint32_t byte
 
 	__builtin_memcpy(&stamp, at, sizeof(stamp));
 	if (card->orders.role & TRAFFIC_LATENCY)
-		delay_count(card->shared, now > stamp.tsc ? now - stamp.tsc : 0);
+		delay_count(card->shared, now > stamp.tsc ? now - stamp.tsc : 0, now);
 	if (!(card->orders.role & TRAFFIC_CONTENT))
 		return;
 	for (uint32_t i = (uint32_t)(at - frame) + sizeof(stamp); i < bytes; i++) {

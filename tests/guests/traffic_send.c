@@ -190,6 +190,8 @@ uint32_t traffic_send(struct card *card)
 	if (room < n) {
 		counters->tx_full++;
 		/* Small bursts cost the switch more: as fast as it goes, wait until there is room for a whole one. */
+		if (card->forgets && room == 0)
+			card->due = now << 8;
 		if (!orders->interval || room == 0)
 			return 0;
 		n = room;

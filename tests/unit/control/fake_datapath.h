@@ -219,6 +219,21 @@ void datapath_cycles(uint16_t worker, struct cycles *cycles)
 	memset(cycles, 0, sizeof(*cycles));
 }
 
+void datapath_absences_frame_ns(uint16_t worker, uint32_t frame_ns)
+{
+	(void)worker;
+	(void)frame_ns;
+}
+
+uint32_t datapath_absences(uint16_t worker, struct absence *newest, uint32_t max, uint64_t *n_ever)
+{
+	(void)worker;
+	(void)newest;
+	(void)max;
+	*n_ever = 0;
+	return 0;
+}
+
 bool datapath_hugepages(void)
 {
 	return false;
