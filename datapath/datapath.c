@@ -267,7 +267,7 @@ void datapath_cycles(uint16_t worker, struct cycles *cycles)
 void datapath_absences_frame_ns(uint16_t worker, uint32_t frame_ns)
 {
 	if (worker < datapath_n_workers())
-		__atomic_store_n(&workers.workers[worker].absences.frame_cycles,
+		__atomic_store_n(&workers.workers[worker].absences->frame_cycles,
 				 rte_get_tsc_hz() / 1000000 * frame_ns / 1000, __ATOMIC_RELAXED);
 }
 
@@ -276,7 +276,7 @@ uint32_t datapath_absences(uint16_t worker, struct absence *newest, uint32_t max
 	*n_ever = 0;
 	if (worker >= datapath_n_workers())
 		return 0;
-	return absences_read(&workers.workers[worker].absences, newest, max, n_ever);
+	return absences_read(workers.workers[worker].absences, newest, max, n_ever);
 }
 
 uint16_t datapath_n_workers(void)

@@ -25,6 +25,9 @@ struct workers workers;
 
 static void worker_wake(uint16_t index);
 
+static struct absences
+	absences[PORT_WORKERS_MAX]; /* memory that nobody touches until there is one */
+
 static struct impair_hub hub = {.wake = worker_wake};
 
 static sem_t started; /* posted by each thread when it runs or has failed to */
@@ -136,7 +139,7 @@ static void run(struct worker *w)
 		if (n > 0)
 			stats_add(&w->busy_tsc, now - w->pl->now_tsc);
 		if (__builtin_expect(!was_asleep, 1))
-			absences_round(&w->absences, w->pl->now_tsc, now, n);
+			absences_round(w->absences, w->pl->now_tsc, now, n);
 		n = 0;
 		w->pl->now_tsc = now;
 		if (__builtin_expect(cfg->generation != w->adopted_generation, 0))
@@ -244,7 +247,8 @@ static int worker_start(struct worker *w, uint16_t index, int cpu, uint16_t n_wo
 	w->cpu = cpu;
 	w->adopted_generation = UINT64_MAX;
 	w->epoll_fd = -1;
-	absences_init(&w->absences, rte_get_tsc_hz());
+	w->absences = &absences[index];
+	absences_init(w->absences, rte_get_tsc_hz());
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->pl = pipeline_new(index, n_workers, learn);
 	if (w->pl == NULL || w->wake_fd < 0) {

@@ -44,7 +44,7 @@ struct worker {
 	struct datapath_worker_stats stats; /* but for what datapath_worker_stats() works out */
 	uint64_t busy_tsc;		    /* cycles in rounds that found something to do */
 	struct cycles cycles;
-	struct absences absences;
+	struct absences *absences;
 	int start_rc;
 } __attribute__((aligned(64)));
 
