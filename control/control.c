@@ -17,6 +17,7 @@
 #include "overlay.h"
 #include "rebalance.h"
 #include "rpc/server.h"
+#include "shortcuts.h"
 #include "state.h"
 #include "watch.h"
 
@@ -34,6 +35,7 @@ static void publishing(const struct model *model, const struct live_port *live, 
 {
 	struct control *control = arg;
 
+	shortcuts_withdraw(control->shortcuts);
 	overlay_sync(model, live, control->overlay);
 }
 
@@ -43,6 +45,7 @@ static void published(const struct model *model, const struct live_port *live, v
 
 	overlay_published(model, live, control->overlay);
 	eyes_published(control->eyes, model);
+	shortcuts_return(control->shortcuts, model);
 }
 
 static void cable_changed(const struct cable *cable, void *arg)
@@ -58,6 +61,7 @@ static void cable_changed(const struct cable *cable, void *arg)
 	rpc_server_event(control->rpc, event);
 	json_decref(event);
 	carrier_port_changed(control->carrier, cable->port);
+	shortcuts_soon(control->shortcuts);
 }
 
 /* Restore what was saved. */
@@ -128,6 +132,11 @@ int control_start(struct control *control, struct err *err)
 		rc = err_set(err, ENOMEM, "out of memory");
 		goto no_event;
 	}
+	control->shortcuts = shortcuts_new(control);
+	if (control->shortcuts == NULL) {
+		rc = err_set(err, ENOMEM, "out of memory");
+		goto no_event;
+	}
 	apply_watch(control->apply, publishing, published, control);
 	apply_eyes(control->apply, eyes_build, control->eyes);
 	rc = state_restore(control, err);
@@ -140,6 +149,7 @@ int control_start(struct control *control, struct err *err)
 no_event:
 	cables_free(control->cables);
 	datapath_stop();
+	shortcuts_free(control->shortcuts);
 	rebalance_free(control->rebalance);
 	carrier_free(control->carrier);
 	watch_free(control->watch);
@@ -162,6 +172,8 @@ void control_stop(struct control *control)
 	ageing_free(control->ageing);
 	cables_free(control->cables); /* says so to the other ends, so the workers still run */
 	control->cables = NULL;
+	shortcuts_free(control->shortcuts);
+	control->shortcuts = NULL;
 	datapath_stop();
 	rebalance_free(control->rebalance);
 	carrier_free(control->carrier);
@@ -253,6 +265,7 @@ void control_station_seen(uint32_t fid, uint64_t mac, uint16_t port, void *arg)
 
 	if (control->overlay != NULL)
 		overlay_station_seen(control->overlay, fid, mac, port);
+	shortcuts_soon(control->shortcuts);
 }
 
 void control_port_changed(struct port *port, void *arg)
@@ -276,5 +289,6 @@ void control_port_changed(struct port *port, void *arg)
 	rpc_server_event(control->rpc, event);
 	json_decref(event);
 	carrier_port_changed(control->carrier, port->spec.name);
+	shortcuts_soon(control->shortcuts);
 	watch_links(control->watch);
 }

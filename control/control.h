@@ -23,6 +23,7 @@ struct overlay_control;
 struct page_child;
 struct rebalance;
 struct rpc_server;
+struct shortcuts;
 struct watch;
 
 struct control {
@@ -37,9 +38,10 @@ struct control {
 	struct carrier *carrier; /* NULL in tests of control alone */
 	struct watch *watch;	 /* what `events` tells; NULL in tests of control alone */
 	struct rebalance *rebalance;
-	bool keeps_queues;	   /* with the worker they begin with, unless moved by hand */
-	struct event *datapath_ev; /* datapath_event_fd() */
-	const char *state_path;	   /* borrowed */
+	struct shortcuts *shortcuts; /* NULL in tests of control alone */
+	bool keeps_queues;	     /* with the worker they begin with, unless moved by hand */
+	struct event *datapath_ev;   /* datapath_event_fd() */
+	const char *state_path;	     /* borrowed */
 	uint64_t started_ns;
 };
 

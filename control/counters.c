@@ -22,7 +22,12 @@ void counters_port(const struct live_port *live, struct counters_queue *rx,
 		counters_queue_add(rx, &live->port->rxq[i]);
 		counters_queue_add(tx, &live->port->txq[i]);
 	}
-	if (live->port != NULL || live->patch_stats == NULL)
+	if (live->port != NULL) {
+		counters_queue_add(rx, &live->port->kernel_rx);
+		counters_queue_add(tx, &live->port->kernel_tx);
+		return;
+	}
+	if (live->patch_stats == NULL)
 		return;
 	for (int worker = 0; worker < PORT_WORKERS_MAX; worker++) {
 		counters_queue_add(rx, &live->patch_stats[2 * worker]);

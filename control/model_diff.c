@@ -124,7 +124,7 @@ enum diff_op diff_port(const struct model_port *old, const struct model_port *ne
 	if (!model_erspan_equal(&old->erspan, &next->erspan))
 		detail_add(&detail, "erspan differs");
 	if (!model_uplink_equal(&old->uplink, &next->uplink))
-		detail_add(&detail, "local or udp_port differs");
+		detail_add(&detail, "local, udp_port or shortcut differs");
 	replace = detail.used > 0;
 	if (old->uplink.src_port_min != next->uplink.src_port_min ||
 	    old->uplink.src_port_max != next->uplink.src_port_max)

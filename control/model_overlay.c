@@ -121,6 +121,26 @@ static void card_parse(const struct json_reader *reader, char ifname[16],
 	model_tap_addresses_parse(reader, shadow);
 }
 
+/* The kernel forwards what it sees: nothing that AF_XDP or netloomd's own driver has taken from it, and IPv4 only. */
+static void shortcut_check(const struct json_reader *reader, const struct uplink_config *config)
+{
+	bool has_v6 = false;
+
+	for (uint8_t i = 0; i < config->n_locals; i++)
+		has_v6 |= config->locals[i].is_v6 != 0;
+	if (config->shortcut && (config->pci[0] != '\0' || config->mode == UPLINK_AF_XDP))
+		problems_add(
+			reader->problems, PROBLEM_PARAMS,
+			"%s: \"shortcut\" is for packets that pass through the kernel; it takes "
+			"an uplink with \"ifname\", and mode \"auto\" or \"af_packet\"",
+			reader->what);
+	if (config->shortcut && has_v6)
+		problems_add(reader->problems, PROBLEM_PARAMS,
+			     "%s: \"shortcut\" is for IPv4; leave it out, or give IPv6 addresses "
+			     "an uplink without",
+			     reader->what);
+}
+
 void model_uplink_parse(const struct json_reader *reader, char ifname[16],
 			struct model_uplink *uplink, struct model_tap *shadow)
 {
@@ -150,6 +170,7 @@ void model_uplink_parse(const struct json_reader *reader, char ifname[16],
 	mode = json_read_choice(reader, "mode", mode_words);
 	uplink->config.mode = (uint8_t)(mode >= 0 ? mode : UPLINK_AUTO);
 	source_ports_parse(reader, uplink);
+	json_read_bool(reader, "shortcut", &uplink->config.shortcut);
 	if (!json_read_need(reader, "local"))
 		return;
 	list = json_object_get(reader->object, "local");
@@ -162,12 +183,14 @@ void model_uplink_parse(const struct json_reader *reader, char ifname[16],
 	}
 	json_array_foreach (list, i, item)
 		local_parse(reader, item, &uplink->config);
+	shortcut_check(reader, &uplink->config);
 }
 
 bool model_uplink_equal(const struct model_uplink *a, const struct model_uplink *b)
 {
 	if (a->config.udp_port != b->config.udp_port || a->config.mode != b->config.mode ||
-	    strcmp(a->config.pci, b->config.pci) != 0 || a->config.n_locals != b->config.n_locals)
+	    strcmp(a->config.pci, b->config.pci) != 0 || a->config.shortcut != b->config.shortcut ||
+	    a->config.n_locals != b->config.n_locals)
 		return false;
 	for (uint8_t i = 0; i < a->config.n_locals; i++) {
 		if (!vxlan_ip_equal(&a->config.locals[i], &b->config.locals[i]))
@@ -191,6 +214,7 @@ void model_uplink_print(const char *ifname, const struct model_uplink *uplink,
 	json_object_set_new(object, "udp_port", json_integer(uplink->config.udp_port));
 	snprintf(text, sizeof(text), "%u-%u", uplink->src_port_min, uplink->src_port_max);
 	json_object_set_new(object, "source_ports", json_string(text));
+	json_object_set_new(object, "shortcut", json_boolean(uplink->config.shortcut));
 	if (uplink->config.pci[0] == '\0') {
 		json_object_set_new(object, "mode", json_string(mode_words[uplink->config.mode]));
 		return;

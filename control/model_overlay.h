@@ -95,7 +95,7 @@ static inline size_t model_vni_bytes(const struct model_vni *vni)
 bool model_vni_may_join(const struct model_vni *vni, const struct model_vtep *vtep);
 
 /**
- * model_uplink_parse() - Read `ifname` or `pci`, `local`, `udp_port`, `source_ports`, `mode`; faults go to the reader's problems
+ * model_uplink_parse() - Read `ifname` or `pci`, `local`, `udp_port`, `source_ports`, `mode`, `shortcut`; faults go to the reader's problems
  * @shadow: `addresses` of a card's interface in the kernel
  */
 void model_uplink_parse(const struct json_reader *reader, char ifname[16],

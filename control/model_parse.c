@@ -110,7 +110,7 @@ static const struct {
 	{"netns", MODEL_TYPE_TAP},	   {"pci", MODEL_TYPE_UPLINK},
 	{"local", MODEL_TYPE_UPLINK},	   {"udp_port", MODEL_TYPE_UPLINK},
 	{"mode", MODEL_TYPE_UPLINK},	   {"source_ports", MODEL_TYPE_UPLINK},
-	{"erspan", MODEL_TYPE_ERSPAN},
+	{"erspan", MODEL_TYPE_ERSPAN},	   {"shortcut", MODEL_TYPE_UPLINK},
 };
 
 /* The socket or file behind a port. */
@@ -233,12 +233,14 @@ static void attachment_parse(const struct json_reader *reader, struct model_port
 void model_port_parse(const json_t *value, const char *place, struct model_port *port,
 		      struct problems *problems)
 {
-	static const char *const keys[] = {
-		"name",	    "owner",  "type",	"mtu",	  "admin",	  "sticky",    "fdb_limit",
-		"socket",   "server", "queues", "rx",	  "tx",		  "peer",      "switch",
-		"vlan",	    "wire",   "ifname", "netns",  "mac",	  "addresses", "local",
-		"udp_port", "mode",   "pci",	"impair", "source_ports", "carrier",   "flap",
-		"guest",    "erspan", NULL};
+	static const char *const keys[] = {"name",   "owner",	     "type",	  "mtu",
+					   "admin",  "sticky",	     "fdb_limit", "socket",
+					   "server", "queues",	     "rx",	  "tx",
+					   "peer",   "switch",	     "vlan",	  "wire",
+					   "ifname", "netns",	     "mac",	  "addresses",
+					   "local",  "udp_port",     "mode",	  "pci",
+					   "impair", "source_ports", "carrier",	  "flap",
+					   "guest",  "erspan",	     "shortcut",  NULL};
 	static const char *const states[] = {"up", "down", NULL};
 	uint32_t mtu = MODEL_MTU_DEFAULT;
 	struct json_reader reader;

@@ -144,6 +144,8 @@ struct port {
 	_Atomic bool peer_changed; /* set by port_peer_changed(), cleared when control was told */
 	struct port_queue_stats rxq[PORT_QUEUES_MAX];
 	struct port_queue_stats txq[PORT_QUEUES_MAX];
+	/* What the kernel forwarded by itself (tap/shortcut.h), received and sent. Control's. */
+	struct port_queue_stats kernel_rx, kernel_tx;
 	struct port_drops drops[PORT_WORKERS_MAX]; /* indexed by worker */
 };
 

@@ -11,6 +11,7 @@
 #include "uplink_port.h"
 
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -292,6 +293,10 @@ static void xdp_follow(struct uplink_port *uplink, const struct uplink_link *lin
 	struct uplink_xdp *xdp = xdp_of(uplink);
 	struct uplink_xdp_key key = {.ifindex = 0};
 
+	if (uplink->config.shortcut) {
+		io_say(uplink, "AF_PACKET", "as its shortcut needs");
+		return;
+	}
 	if (uplink->config.mode == UPLINK_AF_PACKET) {
 		io_say(uplink, "AF_PACKET", "as configured");
 		return;
@@ -326,7 +331,8 @@ void uplink_port_follow(struct port *port, const struct uplink_link *link)
 	}
 	snprintf(text, sizeof(text), "%s", link->detail);
 	if (uplink->ifindex != link->ifindex) {
-		int ret = uplink_socket_bind(uplink->fd, link->ifindex);
+		int ret = uplink_socket_bind(uplink->fd, link->ifindex,
+					     uplink->config.shortcut ? ETH_P_IP : ETH_P_ALL);
 
 		uplink->ifindex = ret == 0 ? link->ifindex : 0;
 		if (ret != 0) {

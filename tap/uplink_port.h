@@ -18,8 +18,9 @@ enum uplink_mode { UPLINK_AUTO, UPLINK_AF_XDP, UPLINK_AF_PACKET };
 
 struct uplink_config {
 	uint16_t udp_port;
-	uint8_t mode; /* enum uplink_mode */
-	char pci[16]; /* of a card that netloomd drives itself, or "": a kernel interface */
+	uint8_t mode;  /* enum uplink_mode */
+	char pci[16];  /* of a card that netloomd drives itself, or "": a kernel interface */
+	bool shortcut; /* TCP of TAP ports may go through the kernel by itself: shortcut.h */
 	uint8_t n_locals;
 	struct vxlan_ip locals[UPLINK_LOCALS_MAX]; /* our VTEP addresses */
 };

@@ -72,11 +72,11 @@ int uplink_socket_packet(uint16_t udp_port, int *out, struct err *err)
 	return 0;
 }
 
-int uplink_socket_bind(int fd, int ifindex)
+int uplink_socket_bind(int fd, int ifindex, uint16_t protocol)
 {
 	struct sockaddr_ll address = {
 		.sll_family = AF_PACKET,
-		.sll_protocol = htons(ifindex != 0 ? ETH_P_ALL : 0),
+		.sll_protocol = htons(ifindex != 0 ? protocol : 0),
 		.sll_ifindex = ifindex,
 	};
 

@@ -22,9 +22,10 @@ int uplink_socket_packet(uint16_t udp_port, int *fd, struct err *err);
 /**
  * uplink_socket_bind() - Listen on an interface
  * @ifindex: 0: on none any more
+ * @protocol: ETH_P_ALL, or ETH_P_IP: IPv4 only, and only what programs on the interface (shortcut.h) leave
  * Return: 0 or -errno.
  */
-int uplink_socket_bind(int fd, int ifindex);
+int uplink_socket_bind(int fd, int ifindex, uint16_t protocol);
 
 /** uplink_socket_recover() - Forget that the interface was down, which else the first packet after it would be told */
 void uplink_socket_recover(int fd);

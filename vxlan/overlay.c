@@ -23,6 +23,8 @@ static struct {
 	struct overlay_counters counters[VTEP_VNIS_MAX]; /* pages are touched as VNIs come */
 	struct overlay_meters meters[VTEP_VNIS_MAX];
 	struct overlay_vtep_counters vteps[VTEP_PEERS_MAX];
+	uint64_t generation;
+	bool counters_shared;
 	_Atomic uint32_t n_waiting;
 	struct reply_slot replies[OVERLAY_REPLIES_MAX];
 } overlay;
@@ -45,13 +47,27 @@ void overlay_view_free(struct overlay_view *view)
 	free(view);
 }
 
+uint64_t overlay_generation(void)
+{
+	return overlay.generation;
+}
+
+void overlay_counters_share(void)
+{
+	overlay.counters_shared = true;
+	overlay_workers_many = true;
+	if (atomic_load(&overlay.view) != NULL)
+		port_quiesce();
+}
+
 void overlay_publish(struct overlay_view *next)
 {
 	const struct overlay_view *previous;
 
 	/* Before the first view is there, nobody counts; threads come and go only with the datapath. */
 	if (atomic_load(&overlay.view) == NULL)
-		overlay_workers_many = datapath_n_workers() > 1;
+		overlay_workers_many = overlay.counters_shared || datapath_n_workers() > 1;
+	overlay.generation++;
 	previous = atomic_exchange(&overlay.view, next);
 	if (previous == NULL)
 		return;

@@ -103,10 +103,16 @@ const struct neigh_table *overlay_neigh_current(void);
  */
 void overlay_neigh_publish(struct neigh_table *next);
 
-extern bool overlay_workers_many; /* set by overlay_publish(), for overlay_count() */
+/** overlay_generation() - A number that each overlay_publish() changes. Context: control thread. */
+uint64_t overlay_generation(void);
+
+/** overlay_counters_share() - From now on others than workers add to VNIs' counters, atomically. Context: control thread. */
+void overlay_counters_share(void);
+
+extern bool overlay_workers_many; /* for overlay_count(): counters have several writers */
 
 /**
- * overlay_count() - Add to a counter that workers, and only they, share
+ * overlay_count() - Add to a counter that workers share, and others after overlay_counters_share()
  *
  * A locked addition costs as much as encapsulating a frame, so there is none while there is one worker.
  */

@@ -34,15 +34,12 @@ struct object {
 
 #define FIELDS_MAX 18
 
-static const struct field uplink_fields[] = {{"interface", "ifname", VALUE_TEXT},
-					     {"local", "local", VALUE_LIST},
-					     {"udp-port", "udp_port", VALUE_NUMBER},
-					     {"mode", "mode", VALUE_TEXT},
-					     {"source-ports", "source_ports", VALUE_TEXT},
-					     {"pci", "pci", VALUE_TEXT},
-					     {"addresses", "addresses", VALUE_LIST},
-					     {"mtu", "mtu", VALUE_NUMBER},
-					     {NULL, NULL, VALUE_TEXT}};
+static const struct field uplink_fields[] = {
+	{"interface", "ifname", VALUE_TEXT},	      {"local", "local", VALUE_LIST},
+	{"udp-port", "udp_port", VALUE_NUMBER},	      {"mode", "mode", VALUE_TEXT},
+	{"source-ports", "source_ports", VALUE_TEXT}, {"pci", "pci", VALUE_TEXT},
+	{"addresses", "addresses", VALUE_LIST},	      {"mtu", "mtu", VALUE_NUMBER},
+	{"shortcut", "shortcut", VALUE_SWITCH},	      {NULL, NULL, VALUE_TEXT}};
 static const struct field vtep_fields[] = {
 	{"uplink", "uplink", VALUE_TEXT},	{"remote", "remote", VALUE_TEXT},
 	{"udp-port", "udp_port", VALUE_NUMBER}, {"dscp", "dscp", VALUE_NUMBER_OR_WORD},

@@ -129,6 +129,8 @@ static void uplink_add(const struct topo *topo, json_t *ports)
 			 uplink_port_name(topo), "type", "uplink", "local", local, "udp_port",
 			 (int)self->udp_port, "ifname", uplink->ifname, "pci", uplink->pci, "mode",
 			 uplink->mode, "source_ports", uplink->source_ports);
+	if (uplink->shortcut)
+		json_object_set_new(port, "shortcut", json_true());
 	if (uplink->mtu != 0)
 		json_object_set_new(port, "mtu", json_integer(uplink->mtu));
 	for (size_t i = 0; i < uplink->addresses.n; i++) {

@@ -356,7 +356,9 @@ static const struct command commands[] = {
 	 cmd_sflow},
 	{"uplink",
 	 "add|set|delete NAME --interface IF --local ADDRESS[,ADDRESS] [--udp-port N]\n"
-	 "                      [--source-ports MIN-MAX] [--mode auto|af_xdp|af_packet]\n"
+	 "                      [--source-ports MIN-MAX] [--mode auto|af_xdp|af_packet] "
+	 "[--shortcut "
+	 "on]\n"
 	 "       add|set|delete NAME --pci ADDRESS --addresses ADDRESS/LEN[,..] --local .. [--mtu "
 	 "N]",
 	 "a network card or kernel interface that leads to other hosts",
@@ -366,7 +368,11 @@ static const struct command commands[] = {
 	 "--source-ports: what we send from; each inner flow keeps to one (49152-65535).\n"
 	 "--mode auto takes AF_XDP on network cards whose driver has XDP, and AF_PACKET "
 	 "elsewhere;\n"
-	 "`netloom show uplinks` says which and why.\n\n"
+	 "`netloom show uplinks` says which and why.\n"
+	 "--shortcut on: the kernel forwards TCP between TAP ports of this host and other hosts by "
+	 "itself,\n"
+	 "as fast as its own VXLAN (Linux 6.6, IPv4); `netloom show uplinks` says for how many "
+	 "stations.\n\n"
 	 "  dpdk-devbind.py -b vfio-pci 0000:00:03.0      (before netloomd is started)\n"
 	 "  netloom uplink add up --pci 0000:00:03.0 --addresses 192.0.2.1/24 --local 192.0.2.1\n\n"
 	 "--pci: netloomd drives the card itself. In the kernel it is an interface nic00-03.0 "

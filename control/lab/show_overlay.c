@@ -72,6 +72,8 @@ int show_uplinks_fetch(struct rpc *rpc, const char *lab, json_t **list, struct e
 static void uplink_add(struct table *table, const json_t *uplink)
 {
 	bool running = json_is_true(json_object_get(uplink, "running"));
+	const json_t *shortcuts = json_object_get(uplink, "shortcuts");
+	const char *why = shortcuts != NULL ? text_of(shortcuts, "detail") : "";
 	char text[128];
 
 	table_add(table, "%s", text_of(uplink, "name"));
@@ -82,8 +84,14 @@ static void uplink_add(struct table *table, const json_t *uplink)
 	table_add(table, "%s", text_of(uplink, "io"));
 	table_add(table, "%lld", number_of(json_object_get(uplink, "rx"), "pkts"));
 	table_add(table, "%lld", number_of(json_object_get(uplink, "tx"), "pkts"));
-	table_add(table, "%s",
-		  text_of(uplink, text_of(uplink, "detail")[0] != '\0' ? "detail" : "io_detail"));
+	if (text_of(uplink, "detail")[0] == '\0' && shortcuts != NULL)
+		table_add(table, "shortcuts of %lld stations to %lld: %lld packets%s%s",
+			  number_of(shortcuts, "stations"), number_of(shortcuts, "far_stations"),
+			  number_of(shortcuts, "pkts"), why[0] != '\0' ? "; " : "", why);
+	else
+		table_add(table, "%s",
+			  text_of(uplink,
+				  text_of(uplink, "detail")[0] != '\0' ? "detail" : "io_detail"));
 }
 
 void show_uplinks_print(const json_t *list, const char *lab)

@@ -9,6 +9,7 @@
 #include "model_parse.h"
 #include "overlay.h"
 #include "rpc/methods.h"
+#include "shortcuts.h"
 
 static bool is_uplink(const struct model_port *port)
 {
@@ -42,6 +43,18 @@ void rpc_uplink_set(struct rpc_call *call)
 	json_decref(port);
 }
 
+/* What goes through the kernel by itself, of an uplink that may have it so. */
+static void shortcut_tell(struct rpc_call *call, json_t *uplink)
+{
+	const struct model_port *port =
+		model_port_find(apply_model(call->control->apply),
+				json_string_value(json_object_get(uplink, "name")));
+
+	if (port != NULL && port->uplink.config.shortcut && call->control->shortcuts != NULL)
+		json_object_set_new(uplink, "shortcuts",
+				    shortcuts_print(call->control->shortcuts, port->index));
+}
+
 void rpc_uplink_list(struct rpc_call *call)
 {
 	json_t *list, *item, *uplinks = json_array();
@@ -51,8 +64,10 @@ void rpc_uplink_list(struct rpc_call *call)
 	json_array_foreach (json_object_get(call->result, "ports"), i, item) {
 		const char *type = json_string_value(json_object_get(item, "type"));
 
-		if (type != NULL && strcmp(type, MODEL_TYPE_UPLINK) == 0)
-			json_array_append(uplinks, item);
+		if (type == NULL || strcmp(type, MODEL_TYPE_UPLINK) != 0)
+			continue;
+		shortcut_tell(call, item);
+		json_array_append(uplinks, item);
 	}
 	if (call->problems.n > 0) {
 		json_decref(uplinks);
@@ -158,10 +173,10 @@ static void traffic_print(struct rpc_call *call, const struct model *model,
 
 		if (live == NULL)
 			continue;
-		rx_pkts += stats_read(&live->rxq[0].pkts);
-		rx_bytes += stats_read(&live->rxq[0].bytes);
-		tx_pkts += stats_read(&live->txq[0].pkts);
-		tx_bytes += stats_read(&live->txq[0].bytes);
+		rx_pkts += stats_read(&live->rxq[0].pkts) + stats_read(&live->kernel_rx.pkts);
+		rx_bytes += stats_read(&live->rxq[0].bytes) + stats_read(&live->kernel_rx.bytes);
+		tx_pkts += stats_read(&live->txq[0].pkts) + stats_read(&live->kernel_tx.pkts);
+		tx_bytes += stats_read(&live->txq[0].bytes) + stats_read(&live->kernel_tx.bytes);
 		for (uint16_t w = 0; w < PORT_WORKERS_MAX; w++) {
 			for (int d = DROP_NONE + 1; d < DROP_N; d++)
 				drops[d] += stats_read(&live->drops[w].by_reason[d]);

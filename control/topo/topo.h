@@ -107,6 +107,7 @@ struct topo_uplink {
 	const char *source_ports;      /* "49152-65535"; NULL: that */
 	struct topo_strings addresses; /* of a card */
 	unsigned int mtu;	       /* of a card, 0: the usual */
+	bool shortcut; /* TCP of hosts' interfaces may go through the kernel by itself */
 };
 
 /* A machine that runs a part of the lab. */

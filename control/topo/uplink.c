@@ -64,8 +64,8 @@ static void addresses_read(const struct value_reader *r, const struct tree_node 
 static void map_read(const struct value_reader *r, const struct tree_node *value,
 		     struct topo_uplink *uplink)
 {
-	static const char *const keys[] = {"interface", "pci", "mode",
-					   "addresses", "mtu", "source-ports"};
+	static const char *const keys[] = {"interface", "pci",		"mode",	   "addresses",
+					   "mtu",	"source-ports", "shortcut"};
 	static const char *const modes[] = {"auto", "af_xdp", "af_packet"};
 	unsigned int low, high;
 	const struct tree_node *item;
@@ -94,6 +94,15 @@ static void map_read(const struct value_reader *r, const struct tree_node *value
 	item = tree_find(value, "mode");
 	if (item != NULL && value_choice(r, "mode", item, modes, ARRAY_SIZE(modes), &choice))
 		uplink->mode = modes[choice];
+	item = tree_find(value, "shortcut");
+	if (item != NULL && value_bool(r, "shortcut", item, &uplink->shortcut) &&
+	    uplink->shortcut &&
+	    (uplink->pci != NULL || (uplink->mode != NULL && strcmp(uplink->mode, "af_xdp") == 0)))
+		diag_error(
+			r->diags, item->line,
+			"%s: `shortcut` is for packets that pass through the kernel; it takes an "
+			"`interface`, and `mode: auto` or `mode: af_packet`",
+			r->who);
 	item = tree_find(value, "source-ports");
 	if (item == NULL || !value_string(r, "source-ports", item, &uplink->source_ports))
 		return;

@@ -44,7 +44,8 @@ def main():
         check_cycles(result["cycles"]["cases"])
     for trial in result["tcp"]["trials"]:
         assert trial["gbits"] > 0 and trial["cpu_ms_per_gbit"] > 0, trial
-    assert {trial["subject"] for trial in result["tcp"]["trials"]} == {"netloom", "kernel", "relays", "relay"}, result["tcp"]
+    subjects = {trial["subject"] for trial in result["tcp"]["trials"]}
+    assert subjects - {"shortcut"} == {"netloom", "kernel", "relays", "relay"}, subjects  # that takes Linux 6.6
     for case in result["scale"]["cycles"]:
         assert is_cycles(case["many_cycles"]) and is_cycles(case["small_cycles"]), case
     memory = result["scale"]["memory"]

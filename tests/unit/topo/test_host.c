@@ -143,6 +143,13 @@ static void an_uplink_is_an_interface_or_a_card(void **state)
 	assert_int_equal(uplink->mtu, 9000);
 	parsed_free(p);
 
+	uplink = uplink_of("{ interface: eth0, shortcut: on }", &p);
+	assert_true(uplink->shortcut);
+	parsed_free(p);
+	expect_bad_uplink("{ interface: eth0, shortcut: on, mode: af_xdp }",
+			  "is for packets that pass through the kernel");
+	expect_bad_uplink("{ pci: '0000:00:03.0', addresses: 192.0.2.1/24, shortcut: on }",
+			  "is for packets that pass through the kernel");
 	expect_bad_uplink("{ mode: auto }", "names no `interface` and no `pci` address");
 	expect_bad_uplink("{ pci: eth0 }", "is no PCI address like");
 	expect_bad_uplink("{ interface: eth0, mtu: 9000 }", "are for a card with `pci`");
