@@ -27,6 +27,8 @@ struct agent {
 	struct vxlan_ip address; /* of the agent, in the datagrams */
 	struct event *timer;
 	int fd;
+	bool is_connected;
+	uint64_t tried_ns; /* to connect */
 	uint64_t started_ns, counters_due_ns;
 	uint64_t n_datagrams, n_samples;
 	uint32_t sequence;
@@ -63,11 +65,14 @@ static void datagram_begin(struct agent *agent)
 
 static void datagram_send(struct agent *agent)
 {
-	if (agent->datagram.n_samples > 0) {
+	if (agent->datagram.n_samples > 0 && agent->is_connected) {
 		agent->error = send(agent->fd, agent->datagram.bytes, agent->datagram.used,
 				    MSG_DONTWAIT | MSG_NOSIGNAL) < 0
 				       ? errno
 				       : 0;
+		/* Nobody listens there, or we are too fast; else the way, or our address, is gone. */
+		agent->is_connected =
+			agent->error == 0 || agent->error == ECONNREFUSED || agent->error == EAGAIN;
 		agent->sequence++;
 		agent->n_datagrams++;
 	}
@@ -149,27 +154,11 @@ static void counters_write(struct agent *agent, const struct model_port *port)
 	sflow_add_counters(&agent->datagram, &c);
 }
 
-static void agent_tick(evutil_socket_t fd, short what, void *arg)
-{
-	struct agent *agent = arg;
-	const struct model *model = eyes_model(agent->sflows->eyes);
-	uint64_t now = clock_now_ns();
-
-	(void)fd;
-	(void)what;
-	flows_write(agent);
-	if (agent->definition.interval_s != 0 && now >= agent->counters_due_ns) {
-		agent->counters_due_ns = now + agent->definition.interval_s * CLOCK_NS_PER_SECOND;
-		for (size_t i = 0; i < model->n_ports; i++) {
-			if (eyes_matches(&agent->watcher.select, model, model->ports[i]))
-				counters_write(agent, model->ports[i]);
-		}
-	}
-	datagram_send(agent);
-}
-
-/* Connected, so that the kernel chooses the source address, which is the agent's unless told otherwise. */
-static int socket_open(struct agent *agent)
+/*
+ * Connected, so that the kernel chooses the source address, which is the agent's unless told otherwise. Without a route
+ * (the network comes up after us, or changes) it is tried again.
+ */
+static void agent_connect(struct agent *agent)
 {
 	const struct model_sflow *definition = &agent->definition;
 	static const struct vxlan_ip none;
@@ -179,25 +168,43 @@ static int socket_open(struct agent *agent)
 	bool is_v6 = definition->collector.is_v6;
 	socklen_t len = is_v6 ? sizeof(six) : sizeof(four);
 	struct sockaddr *address = is_v6 ? (struct sockaddr *)&six : (struct sockaddr *)&four;
+	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
 
+	connect(agent->fd, &nowhere, sizeof(nowhere)); /* forgets the source address */
 	memcpy(&six.sin6_addr, definition->collector.b, 16);
 	memcpy(&four.sin_addr, definition->collector.b, 4);
-	agent->fd =
-		socket(is_v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (agent->fd < 0)
-		return -errno;
-	agent->address = definition->agent;
-	if (connect(agent->fd, address, len) != 0) {
-		agent->error =
-			errno; /* no route yet: said in the list, tried again by a new definition */
-		return 0;
-	}
-	if (!vxlan_ip_equal(&agent->address, &none) || getsockname(agent->fd, address, &len) != 0)
-		return 0;
+	agent->tried_ns = clock_now_ns();
+	agent->is_connected = connect(agent->fd, address, len) == 0;
+	agent->error = agent->is_connected ? 0 : errno;
+	if (!agent->is_connected || !vxlan_ip_equal(&definition->agent, &none) ||
+	    getsockname(agent->fd, address, &len) != 0)
+		return;
 	agent->address.is_v6 = is_v6;
 	memcpy(agent->address.b, is_v6 ? (void *)&six.sin6_addr : (void *)&four.sin_addr,
 	       is_v6 ? 16 : 4);
-	return 0;
+}
+
+static void agent_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *agent = arg;
+	const struct model *model = eyes_model(agent->sflows->eyes);
+	uint64_t now = clock_now_ns();
+
+	(void)fd;
+	(void)what;
+	if (!agent->is_connected && now - agent->tried_ns >= CLOCK_NS_PER_SECOND) {
+		agent_connect(agent);
+		datagram_begin(agent); /* with the address that it has now */
+	}
+	flows_write(agent);
+	if (agent->definition.interval_s != 0 && now >= agent->counters_due_ns) {
+		agent->counters_due_ns = now + agent->definition.interval_s * CLOCK_NS_PER_SECOND;
+		for (size_t i = 0; i < model->n_ports; i++) {
+			if (eyes_matches(&agent->watcher.select, model, model->ports[i]))
+				counters_write(agent, model->ports[i]);
+		}
+	}
+	datagram_send(agent);
 }
 
 static void agent_free(struct agent *agent)
@@ -220,18 +227,21 @@ static int agent_new(struct sflows *sflows, const struct model_sflow *definition
 
 	if (agent == NULL)
 		return -ENOMEM;
-	agent->fd = -1;
+	agent->fd = socket(definition->collector.is_v6 ? AF_INET6 : AF_INET,
+			   SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	agent->sflows = sflows;
 	agent->definition = *definition;
+	agent->address = definition->agent;
 	agent->started_ns = clock_now_ns();
 	agent->flow_sequences = calloc(SNAPSHOT_PORTS_MAX, sizeof(uint32_t));
 	agent->counter_sequences = calloc(SNAPSHOT_PORTS_MAX, sizeof(uint32_t));
 	agent->timer = event_new(sflows->base, -1, EV_PERSIST, agent_tick, agent);
 	agent->watcher.probe = probe_new(datapath_n_workers(), RING_BYTES);
 	if (agent->flow_sequences == NULL || agent->counter_sequences == NULL ||
-	    agent->timer == NULL || agent->watcher.probe == NULL || socket_open(agent) != 0 ||
+	    agent->timer == NULL || agent->watcher.probe == NULL || agent->fd < 0 ||
 	    event_add(agent->timer, &period) != 0)
 		goto fail;
+	agent_connect(agent);
 	select = &agent->watcher.select;
 	select->n_targets = definition->of.n;
 	memcpy(select->targets, definition->of.names, sizeof(definition->of.names));
@@ -254,6 +264,7 @@ fail:
 static void agent_end(struct agent *agent)
 {
 	LIST_REMOVE(agent, next);
+	event_del(agent->timer); /* also of one that the workers keep, see eyes_remove() */
 	eyes_remove(&agent->watcher);
 	if (agent->watcher.probe == NULL)
 		agent_free(agent);

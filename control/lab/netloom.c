@@ -346,7 +346,7 @@ static const struct command commands[] = {
 	 "                      [--interval S] [--header BYTES] [--agent ADDRESS]",
 	 "sampled frames and counters to an sFlow version 5 collector",
 	 "  netloom sflow add all --of campus --collector 127.0.0.1 --rate 100\n"
-	 "  sfcapd -l /tmp/flows -p 6343          such a collector (Debian: nfdump-sflow)\n"
+	 "  sfcapd -w /tmp -p 6343                such a collector (Debian: nfdump-sflow)\n"
 	 "  netloom show sflows\n\n"
 	 "One frame of `--rate` (1024) that come in is sampled, at random, with its first "
 	 "`--header` "

@@ -286,10 +286,37 @@ def test_sflow(lab):
     assert "no address" in lab.refused("sflow.set", name="x", of=["s"], collector="here")
 
 
+def test_sflow_waits_for_the_network(lab):
+    """A netloomd in a namespace whose loopback is down, as at the start of a machine: the collector is reached once it is up."""
+    rundir = lab.path("early")
+    os.mkdir(rundir)
+    env = dict(lab.env, NETLOOM_RUNDIR=rundir)
+    daemon = subprocess.Popen(["ip", "netns", "exec", lab.ns["d"], os.path.join(eyes_lab.BUILD, "netloomd"), "--no-huge"],
+                              env=env, stderr=open(lab.path("early.log"), "w"))
+    lab.children.append(daemon)
+
+    def run(*arguments):
+        return subprocess.run([NETLOOM, *arguments], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=LIMIT_S)
+    wait_for("netloomd", lambda: run("show", "switches").returncode == 0)  # `switch add` would start another one
+    assert run("switch", "add", "s").returncode == 0
+    assert run("port", "add", "p", "--tap", "early0", "--switch", "s").returncode == 0
+    assert run("sflow", "add", "x", "--of", "s", "--collector", "127.0.0.1", "--interval", "1").returncode == 0
+
+    def shown():
+        fields = run("show", "sflows").stdout.splitlines()[-1].split(None, 8)
+        return int(fields[7]), " ".join(fields[8:])
+    wait_for("an unreachable collector", lambda: "cannot be reached" in shown()[1])
+    lab.inside("d", "ip", "link", "set", "lo", "up")
+    wait_for("datagrams", lambda: shown()[0] > 1)
+    assert lab.end(daemon) == 0
+
+
 if __name__ == "__main__":
     for tool in ("sfcapd", "nfdump", "tcpdump"):
         if shutil.which(tool) is None:
             print(f"needs {tool}")
             sys.exit(77)
     sys.exit(eyes_lab.main("abcdp", ("--threads", "2"), [
-        set_up, test_a_link, test_a_vlan, test_cycles, test_filter_and_snaplen, test_refused_and_lasting, test_erspan, test_lab_file, test_sflow]))
+        set_up, test_a_link, test_a_vlan, test_cycles, test_filter_and_snaplen, test_refused_and_lasting, test_erspan, test_lab_file, test_sflow,
+        test_sflow_waits_for_the_network]))
