@@ -142,8 +142,10 @@ static void look_cpus(struct doctor *doctor)
 	    "%ld", n);
 	line_read("/sys/devices/system/cpu/isolated", isolated, sizeof(isolated));
 	say(doctor, "isolation", isolated[0] != '\0' ? GOOD : COSTS,
-	    isolated[0] != '\0'
-		    ? ""
+	    isolated[0] != '\0' ? ""
+	    : n < 4 ? "others may take a worker's CPU for milliseconds: only figures suffer; with "
+		      "4 "
+		      "CPUs or more some can be kept free for workers (isolcpus=)"
 		    : "others may take a worker's CPU for milliseconds: only figures suffer; "
 		      "boot with isolcpus=2-3 nohz_full=2-3, and netloomd --cpus 2,3",
 	    isolated[0] != '\0' ? "CPUs %s are isolated" : "no CPU is isolated%s", isolated);

@@ -50,7 +50,7 @@ static void screen_draw(struct top *top, bool paused)
 {
 	struct winsize size = {.ws_row = 24, .ws_col = 80};
 	struct top_screen screen;
-	char *text = NULL;
+	char foot[128], *text = NULL;
 	size_t len = 0;
 	FILE *memory = open_memstream(&text, &len);
 
@@ -71,8 +71,10 @@ static void screen_draw(struct top *top, bool paused)
 			break;
 		printf("%.*s\033[K\n", (int)(end - from), from);
 	}
-	printf("\033[J\033[%u;1H%s%s  by %s%s", size.ws_row, term_paint(stdout, TERM_DIM), KEYS,
-	       top_sort_name(top->sort), paused ? "  PAUSED" : "");
+	snprintf(foot, sizeof(foot), KEYS "  by %s%s", top_sort_name(top->sort),
+		 paused ? "  PAUSED" : "");
+	printf("\033[J\033[%u;1H%s%.*s", size.ws_row, term_paint(stdout, TERM_DIM),
+	       (int)size.ws_col, foot);
 	printf("%s\033[K", term_paint(stdout, TERM_PLAIN));
 	fflush(stdout);
 	free(text);
