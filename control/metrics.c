@@ -86,6 +86,19 @@ static const struct {
 };
 /* clang-format on */
 
+/* A family of times; @offset: of the nanoseconds in a worker's counters. */
+static void print_worker_seconds(struct evbuffer *out, const struct datapath_worker_stats *stats,
+				 uint16_t n, const char *name, const char *help, size_t offset)
+{
+	metrics_family(out, name, COUNTER, help);
+	for (uint16_t i = 0; i < n; i++) {
+		uint64_t ns = *(const uint64_t *)((const char *)&stats[i] + offset);
+
+		evbuffer_add_printf(out, "netloom_%s{worker=\"%u\"} %" PRIu64 ".%09" PRIu64 "\n",
+				    name, i, ns / CLOCK_NS_PER_SECOND, ns % CLOCK_NS_PER_SECOND);
+	}
+}
+
 static void print_workers(struct evbuffer *out)
 {
 	struct datapath_worker_stats stats[PORT_WORKERS_MAX];
@@ -93,21 +106,12 @@ static void print_workers(struct evbuffer *out)
 
 	for (uint16_t i = 0; i < n; i++)
 		datapath_worker_stats(i, &stats[i]);
-	metrics_family(out, "worker_cpu_seconds_total", COUNTER, "CPU time of a datapath thread.");
-	for (uint16_t i = 0; i < n; i++)
-		evbuffer_add_printf(out,
-				    "netloom_worker_cpu_seconds_total{worker=\"%u\"} %" PRIu64
-				    ".%09" PRIu64 "\n",
-				    i, stats[i].cpu_ns / CLOCK_NS_PER_SECOND,
-				    stats[i].cpu_ns % CLOCK_NS_PER_SECOND);
-	metrics_family(out, "worker_busy_seconds_total", COUNTER,
-		       "Time in rounds over the ports that found something to do.");
-	for (uint16_t i = 0; i < n; i++)
-		evbuffer_add_printf(out,
-				    "netloom_worker_busy_seconds_total{worker=\"%u\"} %" PRIu64
-				    ".%09" PRIu64 "\n",
-				    i, stats[i].busy_ns / CLOCK_NS_PER_SECOND,
-				    stats[i].busy_ns % CLOCK_NS_PER_SECOND);
+	print_worker_seconds(out, stats, n, "worker_cpu_seconds_total",
+			     "CPU time of a datapath thread.",
+			     offsetof(struct datapath_worker_stats, cpu_ns));
+	print_worker_seconds(out, stats, n, "worker_busy_seconds_total",
+			     "Time in rounds over the ports that found something to do.",
+			     offsetof(struct datapath_worker_stats, busy_ns));
 	metrics_family(out, "worker_asleep", GAUGE, "1 while the worker waits for a frame.");
 	for (uint16_t i = 0; i < n; i++)
 		evbuffer_add_printf(out, "netloom_worker_asleep{worker=\"%u\"} %d\n", i,

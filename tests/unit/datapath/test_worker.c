@@ -108,17 +108,22 @@ static bool wait_until(bool (*condition)(void))
 	return met;
 }
 
+/* Half a wire: the frames end as drops, and that is enough here. */
+static void half_wire(struct port_config *config, struct port *port)
+{
+	*config = (struct port_config){.port = port,
+				       .role = PORT_WIRE,
+				       .admin_up = true,
+				       .mtu = 1500,
+				       .sw = SNAPSHOT_NONE,
+				       .peer = SNAPSHOT_NONE};
+}
+
 static void publish_bell(void)
 {
 	struct snapshot *s = snapshot_new(datapath_fdb(), 1, 0, 1);
 
-	/* Half a wire: the frames end as drops, and that is enough here. */
-	s->ports[0] = (struct port_config){.port = &bell.port,
-					   .role = PORT_WIRE,
-					   .admin_up = true,
-					   .mtu = 1500,
-					   .sw = SNAPSHOT_NONE,
-					   .peer = SNAPSHOT_NONE};
+	half_wire(&s->ports[0], &bell.port);
 	assert_int_equal(snapshot_finish(s), 0);
 	datapath_publish(s);
 }
@@ -188,13 +193,8 @@ static void queue_that_wakes_a_worker_is_served_before_others(void **state)
 
 	(void)state;
 	port_init(&quiet, &quiet_ops, &spec);
-	for (int i = 0; i < 2; i++)
-		s->ports[i] = (struct port_config){.port = i == 0 ? &quiet : &bell.port,
-						   .role = PORT_WIRE,
-						   .admin_up = true,
-						   .mtu = 1500,
-						   .sw = SNAPSHOT_NONE,
-						   .peer = SNAPSHOT_NONE};
+	half_wire(&s->ports[0], &quiet);
+	half_wire(&s->ports[1], &bell.port);
 	assert_int_equal(snapshot_finish(s), 0);
 	datapath_publish(s);
 	for (int i = 0; i < 20; i++) {
