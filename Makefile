@@ -205,7 +205,7 @@ debug:
 # ThreadSanitizer sees DPDK's inline functions where they use the compiler's atomics, which they do for other CPUs, and not
 # assembly; datapath/ORDERINGS.md says what it does not see. gcc cannot follow lengths behind it, as behind the others.
 TSAN := -fsanitize=thread -DRTE_USE_C11_MEM_MODEL -DRTE_FORCE_INTRINSICS -Wno-tsan -Wno-maybe-uninitialized
-TSAN_TESTS := datapath/test_worker_stress datapath/test_impair_moves datapath/test_fdb_race
+TSAN_TESTS := datapath/test_worker_stress datapath/test_impair_moves datapath/test_fdb_race datapath/test_ring_race
 tsan:
 	$(MAKE) B=build-tsan OPT=-O1 EXTRA_CFLAGS="$(TSAN)" EXTRA_LDFLAGS=-fsanitize=thread $(TSAN_TESTS:%=build-tsan/unit/%)
 
