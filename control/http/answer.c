@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Answers that are whole, and answers that come over time. */
+#include <event2/event.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 #include "http/http_parts.h"
 
@@ -103,6 +106,10 @@ static void stream_free(void *arg)
 	struct http_stream *stream = arg;
 
 	LIST_REMOVE(stream, next);
+	if (stream->watch != NULL)
+		event_free(stream->watch);
+	if (stream->watch_fd >= 0)
+		close(stream->watch_fd);
 	if (stream->on_close != NULL)
 		stream->on_close(stream->arg);
 	evbuffer_free(stream->waiting);
@@ -118,6 +125,38 @@ static void stream_resume(struct http_stream *stream)
 	http_server_wake(stream->server);
 }
 
+/* Something has happened on the connection: the client has gone, or it says what nobody asked for. */
+static void stream_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct pollfd look = {.fd = fd, .events = POLLRDHUP};
+	struct http_stream *stream = arg;
+
+	(void)what;
+	if (stream->ended || poll(&look, 1, 0) <= 0)
+		return;
+	evbuffer_drain(stream->waiting, evbuffer_get_length(stream->waiting));
+	stream->ended = true;
+	stream_resume(stream);
+}
+
+/*
+ * libmicrohttpd does not look at a connection that waits for us, so we do, on a descriptor of our own: it closes its own when it likes.
+ * Edge-triggered: bytes that nobody reads must not wake us for ever.
+ */
+static void stream_watch(struct http_stream *stream)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(stream->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	if (info != NULL)
+		stream->watch_fd = fcntl(info->connect_fd, F_DUPFD_CLOEXEC, 0);
+	if (stream->watch_fd >= 0)
+		stream->watch = event_new(event_get_base(stream->server->timer), stream->watch_fd,
+					  EV_READ | EV_ET | EV_PERSIST, stream_look, stream);
+	if (stream->watch != NULL)
+		event_add(stream->watch, NULL);
+}
+
 struct http_stream *http_reply_stream(struct http_request *request, const char *type,
 				      void (*on_close)(void *arg), void *arg)
 {
@@ -129,6 +168,7 @@ struct http_stream *http_reply_stream(struct http_request *request, const char *
 	if (stream != NULL && stream->waiting != NULL) {
 		stream->server = request->server;
 		stream->connection = request->connection;
+		stream->watch_fd = -1;
 		response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_CHUNK,
 							     stream_read, stream, stream_free);
 	}
@@ -142,6 +182,7 @@ struct http_stream *http_reply_stream(struct http_request *request, const char *
 	stream->on_close = on_close;
 	stream->arg = arg;
 	LIST_INSERT_HEAD(&request->server->streams, stream, next);
+	stream_watch(stream);
 	request_answer(request, MHD_HTTP_OK, response, type);
 	return stream;
 }
@@ -158,15 +199,6 @@ bool http_stream_write(struct http_stream *stream, const void *bytes, size_t len
 size_t http_stream_waiting(const struct http_stream *stream)
 {
 	return evbuffer_get_length(stream->waiting);
-}
-
-bool http_stream_is_left(const struct http_stream *stream)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(stream->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	char byte;
-
-	return info != NULL && recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 void http_stream_end(struct http_stream *stream)

@@ -108,11 +108,6 @@ bool http_stream_write(struct http_stream *stream, const void *bytes, size_t len
 /** http_stream_waiting() - Bytes that the client has not read yet */
 size_t http_stream_waiting(const struct http_stream *stream);
 
-/**
- * http_stream_is_left() - Return: whether the client has closed its side. While nothing is written to it, nobody else finds out.
- */
-bool http_stream_is_left(const struct http_stream *stream);
-
 /** http_stream_end() - No more comes; what waits is still sent. @stream is gone after its on_close(). */
 void http_stream_end(struct http_stream *stream);
 

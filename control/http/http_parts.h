@@ -30,6 +30,9 @@ struct http_stream {
 	struct evbuffer *waiting;
 	void (*on_close)(void *arg);
 	void *arg;
+	struct event *
+		watch; /* for the client's end of it; NULL: it is found out when something is written */
+	int watch_fd; /* our own descriptor of the connection */
 	bool suspended;
 	bool ended;
 	LIST_ENTRY(http_stream) next;

@@ -14,14 +14,12 @@
 
 #define CAPTURE_WAITING (1u << 20) /* not read by the browser yet; then netloom waits, and drops */
 #define CAPTURE_COUNT	100000
-#define HEARTBEAT_S	2 /* finds out that the browser has gone, on a link without frames */
 
 struct capture {
 	struct http_request *request; /* not answered yet; NULL: answered, or gone */
 	struct http_stream *stream;   /* NULL: not yet, or not any more */
 	struct child *child;	      /* NULL when netloom has ended */
 	struct event *retry;	      /* looks whether the browser has read */
-	struct event *heartbeat;
 };
 
 static void capture_free(struct capture *capture)
@@ -29,23 +27,7 @@ static void capture_free(struct capture *capture)
 	if (capture->request != NULL || capture->stream != NULL || capture->child != NULL)
 		return;
 	event_free(capture->retry);
-	event_free(capture->heartbeat);
 	free(capture);
-}
-
-static void heart_beats(evutil_socket_t fd, short what, void *arg)
-{
-	static const struct timeval period = {.tv_sec = HEARTBEAT_S};
-	struct capture *capture = arg;
-
-	(void)fd;
-	(void)what;
-	if (capture->stream == NULL)
-		return;
-	if (http_stream_is_left(capture->stream))
-		http_stream_end(capture->stream);
-	else
-		event_add(capture->heartbeat, &period);
 }
 
 static void capture_closed(void *arg)
@@ -70,8 +52,6 @@ static void capture_answer(struct capture *capture)
 		http_reply_stream(request, "application/octet-stream", capture_closed, capture);
 	if (capture->stream == NULL)
 		child_kill(capture->child);
-	else
-		heart_beats(-1, 0, capture);
 }
 
 static size_t capture_output(const char *bytes, size_t len, void *arg)
@@ -150,8 +130,7 @@ static void capture_start(struct event_base *base, struct http_request *request,
 		return;
 	}
 	capture->retry = event_new(base, -1, 0, capture_again, capture);
-	capture->heartbeat = event_new(base, -1, 0, heart_beats, capture);
-	if (capture->retry == NULL || capture->heartbeat == NULL)
+	if (capture->retry == NULL)
 		err_set(&err, ENOMEM, "out of memory");
 	else if (child_start(base, &options, &capture->child, &err) == 0)
 		capture->request = request;
@@ -162,8 +141,6 @@ static void capture_start(struct event_base *base, struct http_request *request,
 	page_reply_error(request, 503, "%s", err.text);
 	if (capture->retry != NULL)
 		event_free(capture->retry);
-	if (capture->heartbeat != NULL)
-		event_free(capture->heartbeat);
 	free(capture);
 }
 
