@@ -71,20 +71,26 @@ def entries_of(rig):
     return rig.subject.call("status")["fdb"]["entries"]
 
 
+def in_turns(kinds, title, options, progress):
+    """Yields every kind once a round, with the round's number; every other round in the opposite order."""
+    for number in range(repeats(options)):
+        for kind in kinds if number % 2 == 0 else kinds[::-1]:
+            progress.say(f"{title} {kind}, round {number + 1} of {repeats(options)}")
+            yield number, kind
+    progress.done()
+
+
 def learning(options, progress):
     """Frames from new addresses at growing rates, while known stations talk: how many are learned, and what known ones lose."""
     trials, rows, counted = [], {rate: [] for rate in OFFERED_M}, Counted(options)
     rig = Rig(options, LargeNetloomd, n_cards=4)
     try:
         rig.subject.control_on(options.cpus[1])  # the generator waits most of the time, the datapath never does
-        for number in range(repeats(options)):
-            for rate in OFFERED_M if number % 2 == 0 else OFFERED_M[::-1]:
-                progress.say(f"learning {rate} M addresses a second, round {number + 1} of {repeats(options)}")
-                run = {"round": number, **learning_run(rig, rate * 1e6)}
-                trials.append(run)
-                if counted.use([run]):
-                    rows[rate].append(run)
-        progress.done()
+        for number, rate in in_turns(OFFERED_M, "learning, M addresses a second:", options, progress):
+            run = {"round": number, **learning_run(rig, rate * 1e6)}
+            trials.append(run)
+            if counted.use([run]):
+                rows[rate].append(run)
     finally:
         rig.close()
     table, values, clean = [], {}, []
@@ -120,14 +126,11 @@ def reconf(options, progress):
     rig = Rig(options, Netloomd)
     try:
         rig.subject.control_on(options.cpus[0])  # when the receiver's CPU is taken away, its rings overflow
-        for number in range(repeats(options)):
-            for what in kinds if number % 2 == 0 else kinds[::-1]:
-                progress.say(f"reconf: {what}, round {number + 1} of {repeats(options)}")
-                run = {"bench": "reconf", "round": number, "what": what, **reconf_run(rig, what != kinds[0], options)}
-                trials.append(run)
-                if counted.use([run]):
-                    rows[what].append(run)
-        progress.done()
+        for number, what in in_turns(kinds, "reconf:", options, progress):
+            run = {"bench": "reconf", "round": number, "what": what, **reconf_run(rig, what != kinds[0], options)}
+            trials.append(run)
+            if counted.use([run]):
+                rows[what].append(run)
     finally:
         rig.close()
     table, values = [], {}
