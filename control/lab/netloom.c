@@ -304,12 +304,15 @@ static const struct command commands[] = {
 	 "--erspan: an analyser elsewhere on the IP network, for mirrors (`netloom mirror "
 	 "--help`).\n",
 	 cmd_port},
-	{"queue", "pin PORT WORKER [--queue N | --impaired in|out] | release PORT [--queue N | --impaired in|out]",
+	{"queue",
+	 "pin PORT WORKER [--queue N | --impaired in|out] | release PORT [--queue N | --impaired "
+	 "in|out]",
 	 "which of the switch's threads polls a port's queue",
 	 "  netloom show workers                how busy each is, and what it polls\n"
 	 "  netloom queue pin campus/h1:eth1 1 --queue 0\n"
 	 "  netloom queue release campus/h1:eth1\n"
-	 "  netloom queue pin campus/h1:eth1 1 --impaired out     who sends on what waits in its bad link\n\n"
+	 "  netloom queue pin campus/h1:eth1 1 --impaired out     who sends on what waits in its "
+	 "bad link\n\n"
 	 "Of several threads (netloomd --threads N) each polls some queues. When one is busy for "
 	 "a second and\n"
 	 "another has room, netloomd moves a queue by itself (--balance off: never). A queue that "

@@ -141,6 +141,7 @@ static void workers_text(json_t *port, char *text, size_t size)
 	json_object_foreach (json_object_get(port, "impaired"), name, direction) {
 		size_t used = strlen(text);
 
+		/* cppcheck-suppress nullPointerRedundantCheck; it takes the loop's end for its body */
 		snprintf(text + used, size - used, "%s%.3s %lld", used > 0 ? " " : "", name,
 			 number_of(direction, "worker"));
 	}
