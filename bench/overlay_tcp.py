@@ -226,14 +226,14 @@ def said(figure):
     return f"{figure['ratio']:.2f} [{figure['interval'][0]:.2f}, {figure['interval'][1]:.2f}]"
 
 
-def rounds(ends, options):
+def rounds(ends, options, subjects, *more):
     """Every subject twice a round, there and back again; who begins changes."""
     trials = []
     for number in range(options.rounds):
-        first = number % len(ends.subjects)
-        turn = ends.subjects[first:] + ends.subjects[:first]
+        first = number % len(subjects)
+        turn = subjects[first:] + subjects[:first]
         for subject in turn + turn[::-1]:
-            trials.append({"round": number, **ends.trial(subject, options.tcp_seconds)})
+            trials.append({"round": number, **ends.trial(subject, options.tcp_seconds, *more)})
     return trials
 
 
@@ -255,12 +255,13 @@ def tcp(options, _folder):
     try:
         print(f"uplink: {ends.said['io']}")
         subjects = ends.subjects
-        trials = rounds(ends, options)
+        best = "shortcut" if "shortcut" in subjects else "netloom"
+        trials = rounds(ends, options, subjects)
+        unpaced = [] if options.quick else rounds(ends, options, (best, "kernel"), "-C", "cubic")
         streams = {subject: ends.trial(subject, options.tcp_seconds, "-P", str(STREAMS))
                    for subject in subjects if not options.quick}
     finally:
         ends.close()
-    best = "shortcut" if "shortcut" in subjects else "netloom"
     figure = compare(trials, best, "kernel")
     pairs = [(subject, "kernel") for subject in subjects if subject not in (best, "kernel")] + [("netloom", "relays")]
     bounds = {f"{a}_over_{b}": compare(trials, a, b) for a, b in pairs}
@@ -271,7 +272,11 @@ def tcp(options, _folder):
               f"{middle(trials, subject, 'between_ms_per_gbit'):27.0f}"
               + (f"{streams[subject]['gbits']:20.2f}" if subject in streams else " " * 20)
               + f"{middle(trials, subject, 'cpu_ms_per_gbit') * rate / 1000:29.1f}")
+    cubic = compare(unpaced, best, "kernel") if unpaced else None
     print(f"{best}/kernel {said(figure)}, A/A {figure['a_over_a'][0]:.2f}..{figure['a_over_a'][1]:.2f}")
+    if cubic:
+        print(f"{best}/kernel with TCP cubic {said(cubic)}, A/A {cubic['a_over_a'][0]:.2f}..{cubic['a_over_a'][1]:.2f}: "
+              f"{cubic['a']:.1f} and {cubic['b']:.1f} Gb/s")
     print(", ".join(f"{name.replace('_over_', '/')} {said(bound)}" for name, bound in bounds.items()), flush=True)
-    return {"uplink": ends.said, "compared": best, "gbits": figure["a"], "kernel_gbits": figure["b"], **figure, "bounds": bounds,
+    return {"uplink": ends.said, "compared": best, "gbits": figure["a"], "kernel_gbits": figure["b"], **figure, "bounds": bounds, "cubic": cubic,
             "streams": streams, "trials": trials}

@@ -90,8 +90,10 @@ static void interface_taken(const struct model_port *port, const struct model_po
 	if (of_labs && strcmp(port->owner, there->owner) != 0)
 		problems_add(problems, PROBLEM_STATE,
 			     "uplink \"%s\": lab %s has interface %s; `netloom down %s` first, or "
-			     "give one of them another interface",
-			     port->spec.name, there->owner, port->spec.ifname, there->owner);
+			     "give this lab an interface and a VTEP address of its own on it: `ip "
+			     "link add NAME link %s type macvlan mode bridge`",
+			     port->spec.name, there->owner, port->spec.ifname, there->owner,
+			     port->spec.ifname);
 	else
 		problems_add(problems, PROBLEM_PARAMS,
 			     "uplink \"%s\": interface %s is uplink \"%s\" already; let VTEPs "

@@ -46,7 +46,7 @@ struct basis {
 	uint64_t generation;
 	uint64_t overlay; /* overlay_generation() */
 	struct fdb_counters fdb;
-	uint32_t n_fdb;
+	uint32_t n_fdb, zero; /* no hole: it is compared as it lies in memory */
 	struct shortcut_place places[SNAPSHOT_PORTS_MAX];
 	struct shortcut_uplink uplinks[OVERLAY_UPLINKS_MAX];
 };

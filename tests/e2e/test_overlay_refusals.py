@@ -14,6 +14,7 @@ import re
 import socket
 
 from overlay_lab import inside, ip, main, step, wait_for
+from overlay_traffic import reachable
 
 LISTS = ("switch.list", "port.list", "uplink.list", "vtep.list", "vni.list")
 
@@ -119,7 +120,35 @@ def interface_of_another_lab_is_said(host):
     host.call("uplink.set", name="one/up", ifname="u9", local=["192.0.2.9"], owner="one")
     said = host.refused("uplink.set", name="another/up", ifname="u9", local=["192.0.2.10"], owner="another")
     assert "lab one has interface u9" in said and "`netloom down one`" in said, said
+    assert "ip link add NAME link u9 type macvlan mode bridge" in said, said
     host.call("uplink.delete", name="one/up")
+
+
+def two_labs_share_a_wire(one, two):
+    """As that sentence says: each lab has a macvlan interface, and an address, of its own on one and the same u0."""
+    guests = []
+    for host, other in ((one, 2), (two, 1)):
+        for number, name in enumerate(("left", "right"), 1):
+            ifname, vlan = f"m{number}", 40 + number
+            ip(host.netns, f"link add {ifname} link u0 type macvlan mode bridge", f"link set {ifname} up",
+               f"address add 203.0.{number}.{host.number}/24 dev {ifname}")
+            host.call("apply", owner=name, switches=[{"name": f"{name}/s"}],
+                      ports=[{"name": f"{name}/up", "type": "uplink", "ifname": ifname, "local": [f"203.0.{number}.{host.number}"]},
+                             {"name": f"{name}/g", "type": "tap", "ifname": "eth1", "mtu": 1400, "vlan": {"access": vlan},
+                              "netns": guest_in(host, name, guests), "switch": f"{name}/s",
+                              "addresses": [f"10.0.{vlan}.{host.number}/24"]}],
+                      vteps=[{"name": f"{name}/other", "uplink": f"{name}/up", "remote": f"203.0.{number}.{other}"}],
+                      vnis=[{"vni": 10000 + vlan, "switch": f"{name}/s", "vlan": vlan, "vteps": [f"{name}/other"], "mtu": 1400}])
+    for netns, vlan in ((guests[0], 41), (guests[1], 42)):
+        reachable(netns, f"10.0.{vlan}.2")
+    for host in (one, two):
+        for name in ("left", "right"):
+            host.call("apply", owner=name, switches=[], ports=[])
+
+
+def guest_in(host, name, guests):
+    guests.append(host.lab.netns(f"h{host.number}{name}"))
+    return guests[-1]
 
 
 def owner_gets_all_or_nothing(host):
@@ -159,9 +188,10 @@ def refusals(lab):
     step(taken_port_is_said, host)
     step(taken_port_is_had_when_it_is_free, host)
     step(interface_of_another_lab_is_said, host)
+    step(two_labs_share_a_wire, host, lab.host(2))
     step(owner_gets_all_or_nothing, host)
     step(all_goes_when_told, host)
 
 
 if __name__ == "__main__":
-    main([refusals], needs=["ip"])
+    main([refusals], needs=["ip", "ping"])

@@ -155,6 +155,22 @@ print(f"        {end['sum_received']['bits_per_second'] / 1e6:.0f} Mb/s, "
 sys.exit(not (end["sum_received"]["bytes"] > 1 << 20 and size > 1600 * pkts))
 LOOK
 
+# sees INTERFACE 0|1: whether h1 sees a carrier there
+sees()
+{
+	[ "$(on hostA "$netloom" exec vms/h1 -- cat "/sys/class/net/$1/carrier")" = "$2" ]
+}
+
+say "hostB's netloomd is killed: h1 sees its cable cut, and its port on the switch as ever"
+sees eth2 1 || fail "h1's cable has no carrier while all is well"
+kill -9 "$(cat "$work/hostB/netloomd.pid")"
+until_true 60 "h1 still sees a carrier on its cable" sees eth2 0
+sees eth1 1 || fail "h1 sees no carrier on its port on the switch"
+say "hostB is up again: h1 sees its cable whole"
+up hostB || fail "hostB's part does not come up again"
+until_true 60 "h1's cable has no carrier, or nobody there answers" sees eth2 1
+until_true 30 "h1 does not reach h2 over the cable" on hostA "$netloom" exec vms/h1 -- ping -c 1 -W 2 10.0.20.2
+
 say "netloom down on both"
 on hostA "$netloom" down vms
 on hostB "$netloom" down vms
