@@ -26,6 +26,7 @@ run; the ratio of each round is paired, the median is given with a 95 % bootstra
 spread (netloomd against itself) may be claimed. Rounds in which a thread lost its CPU are counted as excluded, not used.
 
   netloom bench v2v --against ovs-dpdk,testpmd -o results
+  netloom bench v2v --against ovs-dpdk,testpmd --rings packed
   netloom bench latency --against ovs-dpdk
   netloom bench compare results-old/v2v.json results/v2v.json
 
@@ -85,6 +86,8 @@ def parse(arguments):
     parser.add_argument("--only", metavar="TEXT", help="of v2v, ndr, loss, back2back: rows with TEXT in their title, such as 1518")
     parser.add_argument("--generator", choices=("microguest", "testpmd"), default="microguest",
                         help="of v2v: who sends; testpmd (DPDK, virtio-user) is one that is not ours")
+    parser.add_argument("--rings", choices=("split", "packed"), default="split",
+                        help="the virtio rings of all guests, for all subjects (split); with packed, v2v also tells packed over split")
     parser.add_argument("--count-all", action="store_true", help="use disturbed rounds, too, and say so")
     parser.add_argument("--realtime", action="store_true", help="give the two threads that are measured real-time priority "
                         "during trials: others on their CPUs wait. For machines with other work (needs root)")
@@ -110,8 +113,9 @@ def parse(arguments):
 def measure(name, options):
     began = time.monotonic()
     trials, results = BENCHES[name](options, Progress(options.json))
+    trials = [{"rings": options.rings, **trial} for trial in trials]
     return {"bench": name, "command": "netloom bench " + " ".join(sys.argv[1:]), "environment": environment(options.build),
-            "cpus": options.cpus, "rounds": options.rounds, "seconds": options.seconds, "count_all": options.count_all,
+            "cpus": options.cpus, "rounds": options.rounds, "seconds": options.seconds, "rings": options.rings, "count_all": options.count_all,
             "took_s": round(time.monotonic() - began, 1), "results": results, "trials": trials}
 
 

@@ -55,6 +55,9 @@ def text(old_path, new_path):
     lines = []
     if old["environment"]["cpu"] != new["environment"]["cpu"]:
         lines.append(f"different CPUs: {old['environment']['cpu']} and {new['environment']['cpu']}; only ratios mean anything")
+    rings = [document.get("rings", "split") for document in (old, new)]
+    if rings[0] != rings[1]:
+        lines.append(f"different rings: {rings[0]} and {rings[1]}; a difference may be theirs")
     for key in both:
         (was, higher), (now, _) = before[key], after[key]
         lines.append(f"{key[0]}, {key[1]}: {shown(was)} -> {shown(now)}: {verdict(was, now, higher)}")

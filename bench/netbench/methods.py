@@ -57,7 +57,24 @@ def v2v(options, progress):
         more, result = tagging(options, progress)
         trials += more
         results.append(result)
+    if options.rings == "packed" and V2V[0] in rows:
+        more, result = layouts(options, progress)
+        trials += more
+        results.append(result)
     return trials, results
+
+
+def layouts(options, progress):
+    """netloomd alone: packed rings over split ones."""
+    split, packed = "split", "packed"
+    with contextlib.ExitStack() as stack:
+        rigs = {rings: stack.enter_context(rigs_of(options, {}, peers=(), rings=rings))["netloomd"] for rings in (split, packed)}
+        for rig in rigs.values():
+            rig.resume()
+            learn(rig, 1)
+            rig.pause()
+        return paired(same(rigs, both_ways(64)), options, "64 B, netloomd, packed rings over split", progress,
+                      {packed: (packed, split)}, f"{packed} over {split}")
 
 
 def tagging(options, progress):

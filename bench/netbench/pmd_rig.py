@@ -31,13 +31,15 @@ class PmdRig(Rig):
         if TESTPMD is None:
             raise Unavailable("dpdk-testpmd is not installed (package dpdk-dev)")
         self.options, self.guest, self.pmd = options, None, None
+        self.rings = options.rings
         self.directory = tempfile.mkdtemp(prefix="netbench-", dir=options.scratch)
         self.subject = subject(options.build, self.directory, options.cpus[0])
         try:
             sockets = [os.path.join(self.directory, f"g{i}") for i in (0, 1)]
             self.pmd = Testpmd(
                 self.directory, "generator", options.cpus[1],
-                [f"net_virtio_user{i},path={path},queues=1,queue_size={RING},mac={mac(i)},server=1,mrg_rxbuf=0,in_order=1"
+                [f"net_virtio_user{i},path={path},queues=1,queue_size={RING},mac={mac(i)},server=1,mrg_rxbuf=0,in_order=1,"
+                 f"packed_vq={int(self.rings == 'packed')}"
                  for i, path in enumerate(sockets)],
                 ["--forward-mode=mac", f"--eth-peer=0,{mac(1)}", f"--eth-peer=1,{mac(0)}", f"--txd={RING}", f"--rxd={RING}"],
                 memory=256, run_by=WITH_US)

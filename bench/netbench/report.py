@@ -46,8 +46,8 @@ def table_text(result):
 
 
 def text(document):
-    lines = [f"{document['bench']}: {document['environment']['cpu']}, CPUs {document['cpus']}, {document['rounds']} rounds of "
-             f"{document['seconds']} s, took {document['took_s']} s"]
+    lines = [f"{document['bench']}: {document['environment']['cpu']}, CPUs {document['cpus']}, {document.get('rings', 'split')} rings, "
+             f"{document['rounds']} rounds of {document['seconds']} s, took {document['took_s']} s"]
     for result in document["results"]:
         lines.append(result["title"])
         lines += paired_text(result) if "figures" in result else table_text(result)

@@ -14,12 +14,13 @@ import tempfile
 import time
 
 from netbench.machine import WITH_US, Thread, distance_ns, tsc_hz
-from netbench.subjects import VLAN, wait_for
+from netbench.subjects import VLAN, Unavailable, wait_for
 from netbench.watch import Watch
 from traffic import GENERATE, SINK, Traffic
 
 RING = 1024
 BUFFER = 2048
+RING_PACKED = 34  # virtio 1.2 section 6
 WARM_S = 0.1
 
 
@@ -32,8 +33,10 @@ class Rig:
 
     GENERATOR_THREADS = ("vcpu",)
 
-    def __init__(self, options, subject, n_cards=2, vlans=None, ring=RING, buffer=BUFFER, memory="32M", windows=0):
+    def __init__(self, options, subject, n_cards=2, vlans=None, ring=RING, buffer=BUFFER, memory="32M", windows=0, rings=None):
+        """@rings: "split" or "packed", if not what --rings says."""
         self.options = options
+        self.rings = rings or options.rings
         self.directory = tempfile.mkdtemp(prefix="netbench-", dir=options.scratch)
         self.subject = subject(options.build, self.directory, options.cpus[0])
         if windows:
@@ -43,8 +46,10 @@ class Rig:
         try:
             self.guest = Traffic(options.build, self.directory, "t", [mac(i) for i in range(n_cards)], ring=ring,
                                  buffer=buffer, memory=memory, cpu=options.cpus[1], tools=options.tools, run_by=WITH_US,
-                                 windows=windows)
+                                 windows=windows, packed=self.rings == "packed")
             wait_for("the traffic microguest", self.guest.ready)
+            if any(nic.features >> RING_PACKED & 1 != (self.rings == "packed") for nic in self.guest.shared.nics[:n_cards]):
+                raise Unavailable(f"the guest did not take {self.rings} rings")
             self.vlans = vlans or [None] * n_cards
             self.subject.start([{"name": f"p{i}", "socket": self.guest.socket(i), "vlan": vlan}
                                 for i, vlan in enumerate(self.vlans)])
@@ -170,7 +175,7 @@ class Rig:
         send or to receive; the rest it waited for the subject.
         """
         seconds, frames = end[0] - begin[0], end[1] - begin[1]
-        return {"subject": self.subject.name, **had, "frames": frames, "mpps": frames / seconds / 1e6,
+        return {"subject": self.subject.name, "rings": self.rings, **had, "frames": frames, "mpps": frames / seconds / 1e6,
                 "offered_mpps": (end[2] - begin[2]) / seconds / 1e6, "distance_ns": distance, "generator_busy": None,
                 "cycles": had["cpu_ns"] / had["seconds"] * tsc_hz() / 1e9 / (max(frames, 1) / seconds)}
 

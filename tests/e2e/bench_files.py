@@ -66,6 +66,7 @@ def check(folder, bench):
     with open(base + ".csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(document["trials"]) > 0 and all(None not in row for row in rows), bench
+    assert document["rings"] in ("split", "packed") and all(row["rings"] in ("split", "packed") for row in rows), bench
     assert all("share" in row and 0 <= float(row["share"]) <= 1 for row in rows), bench
     assert xml.parse(base + "-0.svg").getroot().tag.endswith("svg")
     with open(base + "-0.png", "rb") as file:

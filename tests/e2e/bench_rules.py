@@ -93,8 +93,8 @@ def what_is_left_out_is_counted():
     assert everything.use([bad]) and not everything.use([{**good, "frames": 0}])
 
 
-def document(results):
-    return {"bench": "b", "environment": {"cpu": "one"}, "cpus": [0, 1], "rounds": 1, "seconds": 1, "took_s": 1, "command": "",
+def document(results, **more):
+    return {**more, "bench": "b", "environment": {"cpu": "one"}, "cpus": [0, 1], "rounds": 1, "seconds": 1, "took_s": 1, "command": "",
             "count_all": False, "results": results, "trials": []}
 
 
@@ -191,6 +191,21 @@ def a_witness_tells_the_newest_in_order():
     witness.close()
 
 
+def other_rings_are_told():
+    """A comparison of split with packed rings says so, and a file that is older than packed rings is one of split ones."""
+    results = [{"title": "t", "values": {"Mpps": {**spread([5]), "higher_is_better": True}}}]
+    with tempfile.TemporaryDirectory() as folder:
+        said = {}
+        for new in ("split", "packed"):
+            paths = [os.path.join(folder, name) for name in ("old", new)]
+            for path, more in zip(paths, ({}, {"rings": new})):
+                with open(path, "w") as file:
+                    json.dump(document(results, **more), file)
+            said[new] = compare.text(*paths)
+    assert "different rings: split and packed" in said["packed"] and "rings" not in said["split"], said
+    assert "packed rings" in report.text(document([], rings="packed")) and "split rings" in report.text(document([]))
+
+
 def nothing_to_show_is_shown():
     """A run of which nothing is left has a table, too."""
     empty = {figure: summary([]) for figure in ("mpps", "cycles")}
@@ -203,7 +218,7 @@ def nothing_to_show_is_shown():
 
 if __name__ == "__main__":
     for test in (who_sleeps_is_not_disturbed, who_waits_for_others_is_disturbed, who_still_waits_is_disturbed, own_threads_are_no_disturbance,
-                 what_is_left_out_is_counted, differences_are_what_does_not_overlap, nothing_to_show_is_shown,
+                 what_is_left_out_is_counted, differences_are_what_does_not_overlap, other_rings_are_told, nothing_to_show_is_shown,
                  absences_are_in_every_window_they_reach_into, windows_without_absences_are_believed, the_limit_decides_what_an_absence_is,
                  too_many_to_remember_is_not_none, warming_up_is_not_measured, a_witness_tells_the_newest_in_order):
         test()

@@ -45,6 +45,7 @@ measured()
 refused 2 "nosuch is not one of" v2v --against nosuch
 refused 2 "two different CPUs" v2v --cpus 0,0
 refused 2 "wants 1 to 1000" v2v --rounds 0
+refused 2 "invalid choice: 'round'" v2v --rings round
 refused 2 "wants OLD and NEW" compare one
 echo nonsense >"$dir/nonsense.json"
 refused 1 "is not a file that netloom bench -o has written" compare "$dir/nonsense.json" "$dir/nonsense.json"
@@ -69,6 +70,14 @@ PYTHON
 "$bench" compare "$dir/results/v2v.json" "$dir/results/v2v.json" >"$dir/out" 2>"$dir/err" || fail "compare: status $?"
 grep -q "no difference" "$dir/out" || fail "a result differs from itself"
 echo "ok: v2v measured, and compared with itself"
+
+cp "$dir/results/v2v.json" "$dir/split.json"
+measured v2v --rings packed --only "64 B, 2"
+grep -q "packed rings over split" "$dir/out" || fail "v2v with packed rings: no row over split ones"
+grep -q "packed" "$dir/results/v2v.csv" || fail "v2v with packed rings: the CSV does not say so"
+"$bench" compare "$dir/split.json" "$dir/results/v2v.json" >"$dir/out" 2>"$dir/err" || fail "compare: status $?"
+grep -q "different rings: split and packed" "$dir/out" || fail "compare does not tell split rings from packed ones"
+echo "ok: v2v with packed rings"
 
 for method in ndr loss back2back; do
 	measured $method --only 1518
