@@ -170,7 +170,7 @@ static void agent_connect(struct agent *agent)
 	struct sockaddr *address = is_v6 ? (struct sockaddr *)&six : (struct sockaddr *)&four;
 	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
 
-	connect(agent->fd, &nowhere, sizeof(nowhere)); /* forgets the source address */
+	(void)connect(agent->fd, &nowhere, sizeof(nowhere)); /* forgets the source address */
 	memcpy(&six.sin6_addr, definition->collector.b, 16);
 	memcpy(&four.sin_addr, definition->collector.b, 4);
 	agent->tried_ns = clock_now_ns();
