@@ -86,9 +86,9 @@ static void snoops_fill(struct snapshot *snapshot, const struct model *model)
 static void moves_fill(struct snapshot *snapshot, const struct live_port *live)
 {
 	for (uint16_t i = 0; i < snapshot->n_ports; i++)
-		for (uint16_t duty = 0; duty < SNAPSHOT_DUTIES_MAX; duty++)
+		for (uint32_t duty = 0; duty < SNAPSHOT_DUTIES_MAX; duty++)
 			if (live[i].doers[duty] != 0)
-				snapshot_move(snapshot, i, duty, live[i].doers[duty] - 1);
+				snapshot_move(snapshot, i, (uint16_t)duty, live[i].doers[duty] - 1);
 }
 
 struct snapshot *apply_snapshot_build(const struct model *model, const struct live_port *live,
