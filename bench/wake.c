@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * wake CPU CPU TIMES: how long a thread that sleeps on the first CPU takes to notice what another, awake on the second, writes into an eventfd
- * every 20 ms: nanoseconds from before write() until read() has returned, a line for each time.
+ * every 20 ms: nanoseconds from before write() until epoll_pwait2() has returned, a line for each time.
  *
  * It is the floor under the first frame after a pause: a switch that sleeps is woken this way, by the kernel's scheduler and by what brings a
  * halted CPU back, a hypervisor where the machine is virtual. The writer does not sleep in between; neither does a guest that polls.
@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,10 +33,13 @@ static uint64_t now_ns(void)
 
 static void *sleep_and_wake(void *arg)
 {
-	uint64_t count;
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+	int all = epoll_create1(EPOLL_CLOEXEC);
 
 	(void)arg;
-	while (read(bell, &count, sizeof(count)) == sizeof(count))
+	if (all < 0 || epoll_ctl(all, EPOLL_CTL_ADD, bell, &event) < 0)
+		exit(1);
+	while (epoll_pwait2(all, &event, 1, NULL, NULL) == 1)
 		atomic_store(&woken_ns, now_ns());
 	return NULL;
 }

@@ -60,7 +60,7 @@ def distance_ns(tools, cpus, realtime):
 
 
 def wakes_us(tools, cpus, realtime, times):
-    """What a thread that sleeps on the first CPU takes to see that one on the second wrote into an eventfd, so many times."""
+    """What a thread that sleeps in epoll on the first CPU takes to see that one on the second wrote into an eventfd, so many times."""
     answer = subprocess.run([*(["chrt", "-f", "1"] if realtime else []), os.path.join(tools, "bench", "wake"), *map(str, cpus), str(times)],
                             capture_output=True, text=True, check=True)
     return [int(line) / 1e3 for line in answer.stdout.split()]
@@ -72,6 +72,17 @@ def bare_absences(tools, cpu, realtime, ms, break_us):
                             capture_output=True, text=True, check=True)
     n, us = map(int, answer.stdout.split())
     return n * 1e3 / ms, us / 1e3 / ms
+
+
+@contextlib.contextmanager
+def never_halted(tools, cpu):
+    """@cpu has something to do that gives way to everything else, so that the kernel does not halt it."""
+    spin = subprocess.Popen([*WITH_US, "chrt", "-i", "0", os.path.join(tools, "bench", "spin"), str(cpu), "3600000", "1000"], stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        spin.kill()
+        spin.wait()
 
 
 def steal_ticks(cpus):

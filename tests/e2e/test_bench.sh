@@ -79,6 +79,8 @@ grep -q "packed" "$dir/results/v2v.csv" || fail "v2v with packed rings: the CSV 
 grep -q "different rings: split and packed" "$dir/out" || fail "compare does not tell split rings from packed ones"
 echo "ok: v2v with packed rings"
 
+measured idle
+grep -q "us of a bare eventfd, CPU never halted" "$dir/out" || fail "idle: no floor"
 for method in ndr loss back2back; do
 	measured $method --only 1518
 done
@@ -96,7 +98,7 @@ grep -q "of 800 .*/" "$dir/out" || fail "latency: nothing says how many windows 
 grep -q "us, all windows, p99.9, netloomd at 50% of PDR:" "$dir/out" && ! grep -q ": \(better\|worse\)$" "$dir/out" ||
 	fail "latency differs from itself"
 /usr/bin/python3 "$top/tests/e2e/bench_files.py" "$dir/results" || fail "what was written is not as it should be"
-echo "ok: ndr, loss, back2back, caching, latency, v2v by testpmd: table, JSON, CSV, plots, report"
+echo "ok: ndr, loss, back2back, caching, latency, idle, v2v by testpmd: table, JSON, CSV, plots, report"
 
 # children PID: what it has started and is still there, one line each
 children()
