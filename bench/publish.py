@@ -88,9 +88,12 @@ def latency(document):
 
 def learning(document):
     result = document["results"][0]
-    best = max((value["median"] for what, value in result["values"].items() if what.startswith("M learned") and value["n"]
-                and not result["values"][f"known frames lost at {what.split()[5]} M a second"]["high"]), default=0)
-    yield "learning", result["note"].split(" (goal")[0], (">= 1 M a second, nothing lost", "met" if best >= 1 else "missed")
+    best, learned = 0, [(what, value) for what, value in result["values"].items() if what.startswith("M learned")]
+    for what, value in learned:  # slower ones first
+        if not value["n"] or result["values"][f"known frames lost at {what.split()[5]} M a second"]["high"]:
+            break
+        best = max(best, value["median"])
+    yield "learning", result["note"].split(" (goal")[0], (">= 1 M a second, nothing lost", "met" if round(best, 2) >= 1 else "missed")
 
 
 def values(document, goals):
@@ -131,6 +134,7 @@ def main(out, docs):
             lines.append(f"| {bench}: left out as disturbed | {left_out} of {rounds} runs | | |")
         plot = os.path.join(out, bench, f"{bench}-0.svg")
         if bench in PLOTS and os.path.exists(plot):
+            os.makedirs(docs, exist_ok=True)
             shutil.copyfile(plot, os.path.join(docs, f"bench-{bench}.svg"))
     if environment is None:
         sys.exit(f"{out}: nothing was measured")
